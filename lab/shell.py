@@ -1,0 +1,93 @@
+"""Running other programs, and the words on the screen while they run."""
+
+import fcntl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from lab.errors import LabError
+
+T = TypeVar("T")
+
+
+def run(
+    *command: str | Path,
+    stdin: str | bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    user: tuple[int, int] | None = None,
+) -> str:
+    """What the program prints; its own last words as the error if it fails."""
+    words = [str(word) for word in command]
+    done = subprocess.run(
+        words,
+        input=stdin.encode() if isinstance(stdin, str) else stdin,
+        stdin=subprocess.DEVNULL if stdin is None else None,
+        capture_output=True,
+        env=env,
+        user=user[0] if user else None,
+        group=user[1] if user else None,
+        extra_groups=[] if user else None,
+    )
+    if done.returncode:
+        raise LabError(f"`{brief(words)}` failed ({done.returncode}): {last_words(done.stderr)}")
+    return done.stdout.decode(errors="replace")
+
+
+def brief(words: Sequence[str]) -> str:
+    """A command as it fits on a line."""
+    line = " ".join(words)
+    return line if len(line) <= 100 else line[:99] + "…"
+
+
+def last_words(output: bytes) -> str:
+    lines = [line.strip() for line in output.decode(errors="replace").splitlines()]
+    said = [line for line in lines if line]
+    return " / ".join(said[-3:]) if said else "it said nothing"
+
+
+def say(line: str) -> None:
+    """One line for the human who waits."""
+    print(f"lab: {line}", flush=True)
+
+
+def since(start: float) -> str:
+    return f"{time.monotonic() - start:.1f} s"
+
+
+@contextmanager
+def locked(file: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold a lock that the kernel drops with the process, however it ends."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as handle:
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"lab: another lab command holds {file.name}: waiting", file=sys.stderr)
+            fcntl.flock(handle, kind)
+        yield
+
+
+def each(items: Sequence[T], work: Callable[[T], None]) -> None:
+    """Do it for all at the same time; all failures are told, not only the first."""
+    with ThreadPoolExecutor(max_workers=max(1, len(items))) as pool:
+        tasks = [pool.submit(work, item) for item in items]
+    errors = [error for task in tasks if (error := task.exception()) is not None]
+    for error in errors:
+        if not isinstance(error, LabError):
+            raise error
+    if errors:
+        raise LabError("\nlab: ".join(str(error) for error in errors))
+
+
+def poll(seconds: float, step: float = 0.02) -> Iterator[None]:
+    """Go on for so long: `for _ in poll(5): if ready(): break`, with `else` for too late."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        yield
+        time.sleep(step)
