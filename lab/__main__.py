@@ -1,11 +1,13 @@
 """The command line: `python -m lab --help`."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from lab import changes, commands, image, privilege, settings
 from lab.errors import LabError
+from lab.shell import say
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,6 +50,7 @@ def main(arguments: list[str]) -> None:
         commands.publish_backend(lab)
         return
     privilege.become_root(_ROOT, arguments)
+    os.umask(0o022)  # a stricter one of root's would lock the user and the hosts out
     privilege.require_packages()
     match chosen.verb:
         case "up":
@@ -63,7 +66,7 @@ def main(arguments: list[str]) -> None:
         case "image" if chosen.drop:
             image.drop()
         case "image":
-            image.ensure()
+            say(f"image: {image.ensure()}")
 
 
 if __name__ == "__main__":

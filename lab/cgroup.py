@@ -1,7 +1,9 @@
 """Control groups: each host's own, by which all of its processes are found and ended."""
 
+import errno
 import os
 import signal
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,21 +22,30 @@ def trees(root: Path = Path("/sys/fs/cgroup")) -> list[Path]:
 def members(group: Path) -> set[int]:
     """Every process in the group and the groups below it."""
     found: set[int] = set()
-    for file in group.glob("**/cgroup.procs"):
-        with suppress(FileNotFoundError, OSError):  # a group may go while we look
-            found |= {int(pid) for pid in file.read_text().split()}
-    return found - {0}
+    for folder, _, _ in os.walk(group):
+        try:
+            found |= {int(pid) for pid in Path(folder, "cgroup.procs").read_text().split()}
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.ENODEV}:  # a group may go while we look
+                raise
+    return found
+
+
+def kill(groups: Iterable[Path]) -> set[int]:
+    """Kill what runs in the groups; return what there was."""
+    alive = set().union(*(members(group) for group in groups))
+    for pid in alive:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return alive
 
 
 def end(groups: list[Path], name: str) -> None:
-    """Kill what still runs in the groups and take them away."""
+    """Kill until nothing runs in the groups, and take them away."""
     for _ in poll(10):
-        alive = set().union(*(members(group) for group in groups))
+        alive = kill(groups)
         if not alive:
             break
-        for pid in alive:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
     else:
         raise LabError(f"{name} cannot be stopped: processes {sorted(alive)} do not end")
     for group in groups:
@@ -42,8 +53,14 @@ def end(groups: list[Path], name: str) -> None:
 
 
 def remove(group: Path) -> None:
-    """Remove an empty group with the groups below it."""
-    if group.exists():
-        folders = [path for path in group.glob("**/") if path.is_dir()]
-        for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
-            folder.rmdir()
+    """Remove a group without processes, with the groups below it."""
+    for folder, _, _ in os.walk(group, topdown=False):
+        for _ in poll(5):
+            try:
+                Path(folder).rmdir()
+                break
+            except OSError as error:
+                if error.errno != errno.EBUSY:  # the last process is on its way out
+                    raise
+        else:
+            raise LabError(f"{folder} does not get empty: something still runs in it")

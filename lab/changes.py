@@ -20,7 +20,7 @@ def reset(settings: Settings, names: Sequence[str], label: str | None) -> None:
     machines = [Machine(settings, entry.name) for entry in _chosen(lab, names)]
     for machine in machines:
         if label is not None:
-            machine.require(label)
+            machine.disk.require(label)
     bare = image.ensure() if label is None else None
     client_key = keys.client_key(settings, owner.invoking())
 
@@ -31,8 +31,8 @@ def reset(settings: Settings, names: Sequence[str], label: str | None) -> None:
             if bare is not None:
                 machine.create(bare, IPv4Network(lab.subnet), client_key)
             elif label is not None:
-                machine.restore(label)
-            boot(machine, lab)
+                machine.disk.restore(label)
+            boot(machine, lab, bare=bare is not None)
         say(f"host {machine.name} is back at {label or 'bare'} in {since(start)}")
 
     with alone(settings, shared=True):
@@ -49,8 +49,8 @@ def snapshot(settings: Settings, name: str, label: str) -> None:
     start = time.monotonic()
     with alone(settings, shared=True), _held(machine):
         machine.stop(orderly=True)
-        machine.snapshot(label)
-        boot(machine, lab)
+        machine.disk.snapshot(label)
+        boot(machine, lab, bare=False)
     say(f"host {name} kept as '{label}' in {since(start)}")
 
 
@@ -69,7 +69,7 @@ def reboot(settings: Settings, name: str) -> None:
                 break
         else:
             raise LabError(f"host {name} did not reboot within a minute: it still runs")
-        ssh.settled(lab, entry, machine.is_running)
+        ssh.settled(lab, entry, machine.is_running, bare=False)
     say(f"host {name} rebooted in {since(start)}")
 
 

@@ -18,7 +18,7 @@ _SWITCHES_BEFORE = VARIABLE_DATA / "kernel.json"
 
 def alone(settings: Settings, *, shared: bool = False) -> AbstractContextManager[None]:
     """Up and down have the lab for themselves; work on single hosts shares it."""
-    return locked(LOCKS / f"quantlab-lab.{settings.name}", shared=shared)
+    return locked(LOCKS / f"quantlab-lab-{settings.name}.lock", shared=shared)
 
 
 def up(settings: Settings, wanted: int | None) -> None:
@@ -41,12 +41,13 @@ def up(settings: Settings, wanted: int | None) -> None:
         def bring_up(known: state.Host) -> None:
             machine = Machine(settings, known.name)
             if machine.is_running():
-                ssh.settled(lab, known, machine.is_running)
+                ssh.settled(lab, known, machine.is_running, bare=False)
                 return
             begin = time.monotonic()
-            if not machine.upper.exists():
+            bare = not machine.disk.upper.exists()
+            if bare:
                 machine.create(current, subnet, client_key)
-            boot(machine, lab)
+            boot(machine, lab, bare=bare)
             say(f"host {known.name} up at {known.address} in {since(begin)}")
 
         each(lab.hosts, bring_up)
@@ -54,12 +55,12 @@ def up(settings: Settings, wanted: int | None) -> None:
     say(f"lab '{settings.name}' is up with {len(names)} host(s) after {since(start)}")
 
 
-def boot(machine: Machine, lab: state.Lab) -> None:
+def boot(machine: Machine, lab: state.Lab, *, bare: bool) -> None:
     """Start a host and wait until it has booted in full and lets us in with its own key."""
     (known,) = (entry for entry in lab.hosts if entry.name == machine.name)
     machine.start()
     try:
-        ssh.settled(lab, known, machine.is_running)
+        ssh.settled(lab, known, machine.is_running, bare=bare)
     except LabError as error:
         if machine.is_running():
             raise
@@ -68,6 +69,7 @@ def boot(machine: Machine, lab: state.Lab) -> None:
 
 def down(settings: Settings) -> None:
     """Take everything away but the image cache; quiet if there is nothing."""
+    _refuse_anothers(settings)
     with alone(settings):
         anything = settings.data.exists() or settings.files.exists()
         state.path(settings.root, settings.name).unlink(missing_ok=True)
@@ -76,7 +78,7 @@ def down(settings: Settings) -> None:
         for record in sorted(settings.records.glob("*.pid")):
             process.stop(record, orderly=True)
         for tree in cgroup.trees():
-            cgroup.remove(tree / f"quantlab-lab-{settings.name}")
+            cgroup.remove(tree / settings.group)
         with _machine_wide():
             network.remove(settings)
             _remove(settings.data)
@@ -114,31 +116,24 @@ def status(settings: Settings, *, as_json: bool) -> None:
 def publish_backend(settings: Settings) -> None:
     """Bring the lab's git remote up to the working tree."""
     lab = state.read(settings.root, settings.name)
-    with alone(settings, shared=True):
-        commit = publish.publish(settings, owner.invoking())
+    commit = publish.publish(settings, owner.invoking())
     say(f"{lab.git} main is {commit}")
 
 
 def _machine_wide() -> AbstractContextManager[None]:
     """Labs take turns where they share something: free subnets and kernel switches."""
-    return locked(LOCKS / "quantlab-lab.machine")
+    return locked(LOCKS / "quantlab-lab.machine.lock")
 
 
 def _claim(settings: Settings) -> None:
-    """Make the lab's folders; refuse a name that another checkout uses, or half a lab."""
-    marker = settings.data / "checkout"
-    if marker.exists():
-        if marker.read_text() != str(settings.root):
-            raise LabError(
-                f"lab '{settings.name}' belongs to the checkout {marker.read_text()}: choose "
-                f"another name (LAB=…), or type `LAB={settings.name} make lab-down` there"
-            )
-        if not (settings.files / "age-identity").exists():
-            raise LabError(
-                f"{settings.files} has lost the keys of lab '{settings.name}': type "
-                f"`LAB={settings.name} make lab-down`, then start it again"
-            )
-    elif settings.files.exists():  # of a lab whose other half is gone: its keys fit nothing
+    """Make the lab's folders, unless another checkout uses the name or half the lab is lost."""
+    _refuse_anothers(settings)
+    if any(settings.hosts.glob("*")) and not (settings.files / "age-identity").exists():
+        raise LabError(
+            f"{settings.files} has lost the keys of lab '{settings.name}': type "
+            f"`LAB={settings.name} make lab-down`, then start it again"
+        )
+    if not settings.data.exists():  # what is left of a lab without hosts has keys that fit nothing
         _remove(settings.files)
     for folder, mode in (
         (settings.data, 0o755),
@@ -147,7 +142,18 @@ def _claim(settings: Settings) -> None:
     ):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
-    marker.write_text(str(settings.root))
+    (settings.data / "checkout").write_text(str(settings.root))
+
+
+def _refuse_anothers(settings: Settings) -> None:
+    """Two checkouts of this project must not take each other's lab for their own."""
+    marker = settings.data / "checkout"
+    other = Path(marker.read_text()) if marker.exists() else settings.root
+    if other != settings.root and other.exists():
+        raise LabError(
+            f"lab '{settings.name}' belongs to the checkout {other}: choose another name (LAB=…), "
+            f"or type `LAB={settings.name} make lab-down` there"
+        )
 
 
 def _remove(folder: Path) -> None:

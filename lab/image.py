@@ -37,10 +37,8 @@ def ensure() -> Path:
     }
     digest = hashlib.sha256(json.dumps(ingredients).encode()).hexdigest()[:12]
     image = IMAGE_CACHE / digest
-    with locked(LOCKS / "quantlab-lab.image"):
-        if image.exists():
-            say(f"image {digest} is cached in {IMAGE_CACHE}")
-        else:
+    with locked(LOCKS / "quantlab-lab.image.lock"):
+        if not image.exists():
             start = time.monotonic()
             say("building the image: once, about half a minute")
             _build(image, ingredients["sources"], ingredients["settings"])
@@ -50,7 +48,7 @@ def ensure() -> Path:
 
 def drop() -> None:
     """Remove every image that no lab stands on."""
-    with locked(LOCKS / "quantlab-lab.image"):
+    with locked(LOCKS / "quantlab-lab.image.lock"):
         used = {file.read_text() for file in VARIABLE_DATA.glob("*/hosts/*/image")}
         for image in sorted(IMAGE_CACHE.glob("*")):
             if str(image) in used:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
-from lab.settings import Settings, free_subnet, gateway
+from lab.settings import Settings, free_subnet, gateway, overlapping
 from lab.shell import run, say
 
 # Forwarding lets hosts install packages; each systemd needs several inotify instances, and the
@@ -18,14 +18,16 @@ _SWITCHES = {"net/ipv4/ip_forward": 1, "fs/inotify/max_user_instances": 1024}
 def ensure(settings: Settings) -> IPv4Network:
     """Bridge, address, masquerading: made if missing. Returns the lab's subnet."""
     remembered = settings.data / "subnet"
-    if remembered.exists():
-        subnet = IPv4Network(remembered.read_text())
-    else:
-        subnet = free_subnet(
-            settings.name, routes(run("ip", "-json", "route", "show", "table", "all"))
-        )
-        remembered.write_text(str(subnet))
+    taken = list(routes(run("ip", "-json", "route", "show", "table", "all")))
+    if not remembered.exists():
+        remembered.write_text(str(free_subnet(settings.name, taken)))
+    subnet = IPv4Network(remembered.read_text())
     if not exists(settings.bridge):
+        if overlapping(subnet, taken):  # a lab of before this machine's restart
+            raise LabError(
+                f"{subnet}, where lab '{settings.name}' was, is routed elsewhere now: "
+                "`python -m lab down`, then `up`"
+            )
         run("ip", "link", "add", settings.bridge, "mtu", str(uplink_mtu()), "type", "bridge")
     run("ip", "address", "replace", f"{gateway(subnet)}/{subnet.prefixlen}", "dev", settings.bridge)
     run("ip", "link", "set", settings.bridge, "up")
@@ -96,7 +98,7 @@ def obstacles(chains: str, bridge: str) -> Iterator[str]:
             place = f"{chain['family']} {chain['table']} {chain['name']}"
             yield (
                 f"note: this machine's firewall chain '{place}' drops what it does not know; if "
-                "hosts cannot install packages: "
+                "hosts reach neither mirrors nor each other: "
                 f'`nft insert rule {place} iifname "{bridge}" accept` and '
                 f'`nft insert rule {place} oifname "{bridge}" accept`'
             )

@@ -45,7 +45,8 @@ def _again_with_sudo(root: Path, arguments: list[str]) -> NoReturn:
     os.chdir(root)
     sys.stdout.flush()
     # -B: root must not leave compiled files in the user's checkout.
-    words = [sudo, "--preserve-env=LAB", "--", sys.executable, "-B", "-m", "lab", *arguments]
+    lab = [f"LAB={os.environ['LAB']}"] if "LAB" in os.environ else []
+    words = [sudo, "--", "env", *lab, sys.executable, "-B", "-m", "lab", *arguments]
     os.execv(sudo, words)  # noqa: S606 - no shell is wanted: this is the same command, as root
 
 

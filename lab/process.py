@@ -1,6 +1,7 @@
 """Detached processes, found again by id and start time: a reused id is never mistaken for ours."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -71,7 +72,8 @@ def tail(log: Path, lines: int = 3) -> str:
     """The last words of a log, on one line."""
     if not log.exists():
         return "it left no log"
-    said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", log.read_text(errors="replace"))
+    said = [line.strip() for line in text.splitlines() if line.strip()]
     return " / ".join(said[-lines:]) if said else "it said nothing"
 
 

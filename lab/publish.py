@@ -8,7 +8,7 @@ from pathlib import Path
 from lab.errors import LabError
 from lab.owner import Owner
 from lab.settings import BACKEND, Settings
-from lab.shell import run, say
+from lab.shell import locked, run, say
 
 _AUTHOR = {
     "GIT_AUTHOR_NAME": "QuantLab lab",
@@ -25,6 +25,11 @@ _SERVED = {
 
 def publish(settings: Settings, owner: Owner) -> str:
     """Bring `main` up to the working tree; return its commit. The same content makes no commit."""
+    with locked(owner.folder(settings.repository.parent) / ".publish.lock"):
+        return _publish(settings, owner)
+
+
+def _publish(settings: Settings, owner: Owner) -> str:
     repository = settings.repository
     if not (repository / "HEAD").exists():
         owner.folder(repository)

@@ -59,6 +59,11 @@ def _start(
     record, log = settings.records / f"{name}.pid", settings.records / f"{name}.log"
     if process.running(record) is not None:
         return
+    if _answers(gateway, port):
+        raise LabError(
+            f"{gateway}:{port}, where the lab's {name} belongs, is held by another program: end it "
+            f"(`ss -ltnp sport = :{port}` says which), then `python -m lab up`"
+        )
     rights = ["setpriv", f"--reuid={owner.uid}", f"--regid={owner.gid}", "--clear-groups"]
     process.start(record, [*rights, "--pdeathsig=KILL", "--", *command], log=log, env=env)
     for _ in poll(10):

@@ -21,7 +21,7 @@ MAX_HOSTS = 100
 
 VARIABLE_DATA = Path("/var/lib/quantlab-lab")
 IMAGE_CACHE = Path("/var/cache/quantlab-lab")
-LOCKS = Path("/run/lock")
+LOCKS = Path("/run")
 
 # Interface names end at 15 characters; host names (`<name>-100`) must stay readable beside them.
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,13}[a-z0-9])?")
@@ -46,6 +46,11 @@ class Settings:
 
     @property
     def table(self) -> str:
+        return f"quantlab-lab-{self.name}"
+
+    @property
+    def group(self) -> str:
+        """The control group that holds those of the hosts."""
         return f"quantlab-lab-{self.name}"
 
     @property
@@ -118,13 +123,18 @@ def subnets(name: str) -> Iterator[IPv4Network]:
 
 def free_subnet(name: str, taken: Iterable[IPv4Network]) -> IPv4Network:
     """The first subnet of this lab that no route of this machine overlaps."""
-    routes = [route for route in taken if route.prefixlen > 0]
+    routes = list(taken)
     for subnet in subnets(name):
-        if not any(subnet.overlaps(route) for route in routes):
+        if not overlapping(subnet, routes):
             return subnet
     raise LabError(
         "no 10.x.y.0/24 is free here: this machine routes all of 10.64.0.0 to 10.255.0.0"
     )
+
+
+def overlapping(subnet: IPv4Network, routes: Iterable[IPv4Network]) -> bool:
+    """Whether this machine sends any of the subnet somewhere already (the way out aside)."""
+    return any(subnet.overlaps(route) for route in routes if route.prefixlen > 0)
 
 
 def gateway(subnet: IPv4Network) -> IPv4Address:

@@ -1,11 +1,12 @@
 """Running other programs, and the words on the screen while they run."""
 
 import fcntl
+import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -62,22 +63,45 @@ def since(start: float) -> str:
 @contextmanager
 def locked(file: Path, *, shared: bool = False) -> Iterator[None]:
     """Hold a lock that the kernel drops with the process, however it ends."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a") as handle:
-        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    handle = _lock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if not shared:  # nobody else holds it; who waits for it will see that it is gone
+            file.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _lock(file: Path, kind: int) -> int:
+    while True:
+        # To lock, reading is enough: root and the user meet at the same file.
+        handle = os.open(file, os.O_RDONLY | os.O_CREAT, 0o644)
         try:
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             print(f"lab: another lab command holds {file.name}: waiting", file=sys.stderr)
             fcntl.flock(handle, kind)
-        yield
+        if file.exists() and os.path.samestat(os.fstat(handle), file.stat()):
+            return handle
+        os.close(handle)  # its last holder has removed it: lock the new one
 
 
 def each(items: Sequence[T], work: Callable[[T], None]) -> None:
     """Do it for all at the same time; all failures are told, not only the first."""
-    with ThreadPoolExecutor(max_workers=max(1, len(items))) as pool:
-        tasks = [pool.submit(work, item) for item in items]
-    errors = [error for task in tasks if (error := task.exception()) is not None]
+    errors: list[Exception] = []
+
+    def attempt(item: T) -> None:
+        try:
+            work(item)
+        except Exception as error:
+            errors.append(error)
+
+    # Daemons, so that Ctrl-C ends the command at once; a pool would wait for its threads.
+    threads = [threading.Thread(target=attempt, args=(item,), daemon=True) for item in items]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     for error in errors:
         if not isinstance(error, LabError):
             raise error

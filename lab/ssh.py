@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from lab.errors import LabError
 from lab.settings import SSH_USER
-from lab.shell import last_words, poll
+from lab.shell import last_words, poll, say
 from lab.state import Host, Lab
 
+_PATIENCE = 300  # a host with the whole stack on it boots until the last service is healthy
 _UNREACHED = 255  # ssh's own failures; anything else is the remote command's status
 
 
@@ -31,9 +32,16 @@ def command(lab: Lab, host: Host, *remote: str) -> list[str]:
 
 
 def ask(lab: Lab, host: Host, *remote: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        command(lab, host, *remote), stdin=subprocess.DEVNULL, capture_output=True, timeout=120
-    )
+    words = command(lab, host, *remote)
+    try:
+        return subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LabError(
+            f"host {host.name}: `{' '.join(remote)}` did not end in {_PATIENCE} s; start it "
+            f"afresh: `python -m lab reset {host.name}`"
+        ) from error
 
 
 def answered(
@@ -56,17 +64,22 @@ def answered(
     raise LabError(f"host {host.name} ({host.address}) lets nobody in as {SSH_USER}: {excuse}")
 
 
-def settled(lab: Lab, host: Host, alive: Callable[[], bool]) -> None:
-    """Wait until a host has finished booting; refuse one that did not do so in full."""
+def settled(lab: Lab, host: Host, alive: Callable[[], bool], *, bare: bool) -> None:
+    """Wait until a host has finished booting. A bare one must have done so in full.
+
+    On one that was deployed to, a failed unit is the deploy's affair: it is only told.
+    """
     verdict = answered(lab, host, "systemctl is-system-running --wait", alive=alive)
-    if verdict != "running":
-        units = answered(lab, host, "systemctl --failed --plain --no-legend", alive=alive)
-        failed = ", ".join(line.split()[0] for line in units.splitlines() if line.split())
-        raise LabError(
-            f"host {host.name} is {verdict or 'in no known state'}"
-            f"{f', failed: {failed}' if failed else ''}; see `journalctl` there, or start it "
-            f"afresh: `python -m lab reset {host.name}`"
-        )
+    if verdict == "running":
+        return
+    units = answered(lab, host, "systemctl --failed --plain --no-legend", alive=alive)
+    failed = ", ".join(line.split()[0] for line in units.splitlines() if line.split())
+    finding = (
+        f"host {host.name} is {verdict or 'in no known state'} (failed: {failed or 'nothing'})"
+    )
+    if bare:
+        raise LabError(f"{finding}; see `journalctl -p warning` there")
+    say(f"note: {finding}")
 
 
 def _listens(address: str) -> bool:
