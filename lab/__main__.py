@@ -20,9 +20,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     up = verbs.add_parser("up", help="start what is missing; return when every host answers")
-    up.add_argument(
-        "--hosts", type=int, metavar="N", help="at least so many (default: as there are)"
-    )
+    up.add_argument("--hosts", type=int, metavar="N", help="at least so many (default: as there are)")
     verbs.add_parser("down", help="remove the lab; nothing stays but the cached image")
     status = verbs.add_parser("status", help="what runs, and where")
     status.add_argument("--json", action="store_true")

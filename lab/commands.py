@@ -96,10 +96,7 @@ def status(settings: Settings, *, as_json: bool) -> None:
     """Tell what runs. Needs no root; fails if the lab is not up or a host is down."""
     lab = state.read(settings.root, settings.name)
     running = {entry.name: Machine(settings, entry.name).is_running() for entry in lab.hosts}
-    services = {
-        name: process.running(settings.records / f"{name}.pid") is not None
-        for name in ("git", "s3")
-    }
+    services = {name: process.running(settings.records / f"{name}.pid") is not None for name in ("git", "s3")}
     if as_json:
         print(json.dumps({**asdict(lab), "running": running | services}, indent=2))
     else:

@@ -63,8 +63,7 @@ class Disk:
         if not self._kept(name).is_dir():
             names = sorted(path.name for path in self._kept(name).parent.glob("*"))
             raise LabError(
-                f"host {self.folder.name} has no snapshot '{name}'; it has: "
-                f"{', '.join(names) or 'none'}"
+                f"host {self.folder.name} has no snapshot '{name}'; it has: {', '.join(names) or 'none'}"
             )
 
     def restore(self, name: str) -> None:

@@ -12,9 +12,7 @@ from lab.settings import BUCKETS, GIT_PORT, S3_PORT, SSH_USER, Settings, address
 _CERTIFICATES = Path("/usr/local/share/ca-certificates")
 
 
-def prepare(
-    settings: Settings, user: Owner, subnet: IPv4Network, names: Sequence[str]
-) -> state.Lab:
+def prepare(settings: Settings, user: Owner, subnet: IPv4Network, names: Sequence[str]) -> state.Lab:
     """Make what is missing and start what does not run; return the lab as it will be."""
     user.folder(settings.files)
     keys.client_key(settings, user)
@@ -37,9 +35,7 @@ def prepare(
         ca_certificates=_certificates(settings, user),
         secrets=str(settings.files / "secrets.age"),
         identity=str(settings.files / "age-identity"),
-        hosts=tuple(
-            state.Host(name, str(address(subnet, settings.host_number(name)))) for name in names
-        ),
+        hosts=tuple(state.Host(name, str(address(subnet, settings.host_number(name)))) for name in names),
     )
 
 

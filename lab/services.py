@@ -26,9 +26,7 @@ def start_git(settings: Settings, owner: Owner, gateway: IPv4Address) -> None:
     _start(settings, "git", command, owner, gateway, GIT_PORT, env)
 
 
-def start_s3(
-    settings: Settings, owner: Owner, gateway: IPv4Address, credentials: tuple[str, str]
-) -> None:
+def start_s3(settings: Settings, owner: Owner, gateway: IPv4Address, credentials: tuple[str, str]) -> None:
     """`rclone serve s3`. Without credentials it would let everybody in: never start it so."""
     if not all(credentials):
         raise LabError("the lab's S3 has no credentials: `python -m lab down`, then `up`")

@@ -100,9 +100,7 @@ def from_environment(root: Path) -> Settings:
 
 def named(name: str, root: Path) -> Settings:
     if not _NAME.fullmatch(name):
-        raise LabError(
-            f"LAB='{name}' is no name for a lab: up to 15 of a-z, 0-9 and '-', a letter first"
-        )
+        raise LabError(f"LAB='{name}' is no name for a lab: up to 15 of a-z, 0-9 and '-', a letter first")
     if name == "lab":
         # Its hosts would be called lab-1, lab-2, … like those of the default lab.
         raise LabError(f"LAB='lab' is taken by the host names of lab '{DEFAULT}': choose another")
@@ -127,9 +125,7 @@ def free_subnet(name: str, taken: Iterable[IPv4Network]) -> IPv4Network:
     for subnet in subnets(name):
         if not overlapping(subnet, routes):
             return subnet
-    raise LabError(
-        "no 10.x.y.0/24 is free here: this machine routes all of 10.64.0.0 to 10.255.0.0"
-    )
+    raise LabError("no 10.x.y.0/24 is free here: this machine routes all of 10.64.0.0 to 10.255.0.0")
 
 
 def overlapping(subnet: IPv4Network, routes: Iterable[IPv4Network]) -> bool:

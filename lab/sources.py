@@ -118,8 +118,6 @@ def _from_lines(text: str) -> Iterator[Source]:
     for line in text.splitlines():
         found = re.match(r"\s*deb\s+(?:\[([^]]*)\]\s*)?(\S+)\s+(\S+)\s+([^#]*)", line)
         if found:
-            options = dict(
-                option.split("=", 1) for option in (found[1] or "").split() if "=" in option
-            )
+            options = dict(option.split("=", 1) for option in (found[1] or "").split() if "=" in option)
             signed_by = options.get("signed-by", "")
             yield Source((found[2],), (found[3],), tuple(found[4].split()), signed_by)

@@ -34,9 +34,7 @@ def command(lab: Lab, host: Host, *remote: str) -> list[str]:
 def ask(lab: Lab, host: Host, *remote: str) -> subprocess.CompletedProcess[bytes]:
     words = command(lab, host, *remote)
     try:
-        return subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE
-        )
+        return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE)
     except subprocess.TimeoutExpired as error:
         raise LabError(
             f"host {host.name}: `{' '.join(remote)}` did not end in {_PATIENCE} s; start it "
@@ -44,9 +42,7 @@ def ask(lab: Lab, host: Host, *remote: str) -> subprocess.CompletedProcess[bytes
         ) from error
 
 
-def answered(
-    lab: Lab, host: Host, *remote: str, alive: Callable[[], bool], seconds: float = 60
-) -> str:
+def answered(lab: Lab, host: Host, *remote: str, alive: Callable[[], bool], seconds: float = 60) -> str:
     """What a command prints on a host that is still booting: asked until the host lets us in."""
     excuse = "it does not listen on port 22"
     for _ in poll(seconds):
@@ -74,9 +70,7 @@ def settled(lab: Lab, host: Host, alive: Callable[[], bool], *, bare: bool) -> N
         return
     units = answered(lab, host, "systemctl --failed --plain --no-legend", alive=alive)
     failed = ", ".join(line.split()[0] for line in units.splitlines() if line.split())
-    finding = (
-        f"host {host.name} is {verdict or 'in no known state'} (failed: {failed or 'nothing'})"
-    )
+    finding = f"host {host.name} is {verdict or 'in no known state'} (failed: {failed or 'nothing'})"
     if bare:
         raise LabError(f"{finding}; see `journalctl -p warning` there")
     say(f"note: {finding}")

@@ -132,7 +132,11 @@ def main() -> None:
     except (OSError, ValueError) as error:
         print(f"collector: cannot start: spool or feed: {error}", file=sys.stderr)
         sys.exit(env.EX_CONFIG)
-    answers = {"/health": collector.health, "/status": collector.status, "/metrics": collector.metrics}
+    answers = {
+        "/health": collector.health,
+        "/status": collector.status,
+        "/metrics": collector.metrics,
+    }
     try:
         server = serve(settings.listen, settings.port, answers)
     except OSError as error:

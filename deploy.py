@@ -1,0 +1,31 @@
+"""Deploy: look, plan, act, prove. `pyinfra inventory.py deploy.py`, or `make deploy`.
+
+A fresh host and a running one take the same way; what is as it should be is left alone.
+"""
+
+from pyinfra import host
+
+from facts.look import look
+from operations import base, release, service
+from operations.planning import planned
+from stack.desired import load
+
+wanted = load()[host.name]
+base.connect_fast()
+seen = look(host, wanted)  # one remote command
+
+if seen is not None:
+    plan = planned(wanted, seen)  # decides everything below
+
+    if plan.refusals:
+        base.stop_here(name="Refuse", lines=plan.refusals)
+    elif plan.empty:
+        base.nothing(name="Compare with the catalogue")
+    else:
+        base.provision(plan)
+        prepared = release.prepare(plan)
+        release.activate(plan)
+        for each in host.loop(wanted.site.catalogue.services):  # the documented order, on every host
+            if each in wanted.services:
+                service.start(name=f"Start {each.name}", service=each, plan=plan, prepared=prepared)
+        release.confirm(plan)

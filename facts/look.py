@@ -1,0 +1,44 @@
+"""The look at a host, as a pyinfra fact: one remote command, whatever the host lacks."""
+
+import json
+from typing import Any
+
+from pyinfra.api import FactBase, Host
+from typing_extensions import override
+
+from stack.desired import Desired
+from stack.site import ROOT
+from stack.transport import piped
+
+# A bare host has no python yet: then the shell says what little decides whether a deploy may start.
+BARE = (
+    '. /etc/os-release; printf \'{"os": "%s %s", "disk_free_mb": %d}\' '
+    '"$ID" "$VERSION_ID" "$(($(stat -f -c \'%a * %S / 1048576\' /)))"'
+)
+
+
+class Look(FactBase[dict[str, Any]]):
+    @override
+    def command(self) -> str:
+        return f"if command -v python3 >/dev/null; then {piped()}; else {BARE}; fi"
+
+    @override
+    def process(self, output: list[str]) -> dict[str, Any]:
+        seen: dict[str, Any] = json.loads(output[-1])
+        return seen
+
+
+def look(host: Host, desired: Desired) -> dict[str, Any] | None:
+    """Observe a host; None when it could not be looked at (pyinfra has then said why and dropped it)."""
+    catalogue = desired.site.catalogue
+    request = {
+        "code": catalogue.code,
+        "user": catalogue.user,
+        "packages": catalogue.packages,
+        "files": desired.looked_at,
+        "units": desired.enabled,
+        "ports": [service.port for service in desired.services if service.port],
+    }
+    source = (ROOT / "host" / "look.py").read_text()
+    stdin = [json.dumps(source), json.dumps(request)]
+    return host.get_fact(Look, _sudo=True, _stdin=stdin)

@@ -1,0 +1,24 @@
+"""Settings of the lab, read from the lab that is running."""
+
+import os as _os
+from pathlib import Path as _Path
+
+from lab.errors import LabError as _LabError
+from lab.state import read as _read
+from stack.errors import Refused as _Refused
+from stack.site import ROOT as _ROOT
+
+try:
+    _lab = _read(_ROOT, _os.environ.get("LAB") or "quantlab")
+except _LabError as _error:
+    raise _Refused(str(_error)) from None
+
+repository = _lab.git
+s3 = {
+    "endpoint": _lab.s3,
+    "compact_bucket": _lab.s3_buckets["compact"],
+    "archive_bucket": _lab.s3_buckets["archive"],
+}
+secrets = _Path(_lab.secrets)
+identity = _Path(_lab.identity)
+network = {"ca_certificates": tuple(_Path(file) for file in _lab.ca_certificates)}

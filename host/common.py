@@ -1,0 +1,98 @@
+"""Paths, small files and subprocesses that the host programs share."""
+
+import contextlib
+import grp
+import json
+import os
+import pwd
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+BASE = Path("/opt/quantlab")
+RELEASES = BASE / "releases"
+SHARED = BASE / "shared"
+MIRROR = BASE / "mirror.git"
+STATE = Path("/var/lib/quantlab")
+
+
+class Failed(Exception):
+    """A step that did not succeed; the text is for the operator."""
+
+
+def read_json(path: Path, default: Any) -> Any:
+    return json.loads(path.read_text()) if path.exists() else default
+
+
+def write(path: Path, content: str, mode: int = 0o644, owner: str = "root", group: str = "root") -> None:
+    """Replace a file in one rename. It has its owner and mode before it has its content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            os.fchown(descriptor, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
+            os.fchmod(descriptor, mode)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).unlink()
+        raise
+
+
+def link(path: Path, target: Path) -> None:
+    """Point a symlink elsewhere in one rename."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    fresh.replace(path)
+
+
+def run(
+    command: list[str],
+    *,
+    what: str,
+    user: str | None = None,
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+    timeout: float = 600,
+) -> str:
+    """Run a command, as `user` if given, and return its output; raise Failed with its last lines."""
+    environment = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LC_ALL": "C.UTF-8",
+    }
+    who: dict[str, Any] = {}
+    if user:
+        account = pwd.getpwnam(user)
+        environment["HOME"] = account.pw_dir
+        who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd or "/",
+            env=environment | (env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            umask=0o022,
+            **who,
+        )
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{what}: no end after {timeout:g} s: {' '.join(command[:4])}") from None
+    if done.returncode != 0:
+        tail = "\n".join(f"    {line}" for line in done.stdout.splitlines()[-15:])
+        raise Failed(f"{what}: {' '.join(command[:4])} ended with {done.returncode}\n{tail}")
+    return done.stdout
+
+
+def show(unit: str, *properties: str) -> dict[str, str]:
+    """Properties of a unit as systemd has them now."""
+    text = run(["systemctl", "show", unit, f"--property={','.join(properties)}"], what=unit, timeout=30)
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)

@@ -1,0 +1,114 @@
+"""One look: all that a deploy depends on, as one JSON object. Changes nothing.
+
+Sent over stdin together with its request, so that it runs on a host that has nothing of ours yet.
+"""
+
+import grp
+import hashlib
+import json
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PROPERTIES = "Id,ActiveState,SubState,UnitFileState,MainPID,NRestarts,Result"
+
+
+def os_release() -> str:
+    pairs = (line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    values = {key: value.strip('"') for key, value in pairs}
+    return f"{values.get('ID', '?')} {values.get('VERSION_ID', '?')}"
+
+
+def described(path: str) -> list[str] | None:
+    """[sha256 or "directory", mode, owner, group] of a path, None when there is none."""
+    place = Path(path)
+    if not place.exists():
+        return None
+    stat = place.stat()
+    digest = "directory" if place.is_dir() else hashlib.sha256(place.read_bytes()).hexdigest()
+    try:
+        owner, group = pwd.getpwuid(stat.st_uid).pw_name, grp.getgrgid(stat.st_gid).gr_name
+    except KeyError:
+        owner, group = str(stat.st_uid), str(stat.st_gid)
+    return [digest, f"{stat.st_mode & 0o7777:04o}", owner, group]
+
+
+def output(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    return done.stdout  # a package that dpkg does not know makes it fail, and that is an answer
+
+
+def installed(packages: list[str]) -> list[str]:
+    lines = output("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *packages).splitlines()
+    return [line.split()[0] for line in lines if line.endswith(" installed")]
+
+
+def units(names: list[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    blocks = output("systemctl", "show", f"--property={PROPERTIES}", *names).strip().split("\n\n")
+    rows = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in blocks]
+    return {row["Id"]: row for row in rows if "Id" in row}
+
+
+def listeners(ports: list[int]) -> dict[str, list[str]]:
+    """Who listens on each port: [process name, pid, unit], from /proc alone."""
+    inodes: dict[str, int] = {}
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if not Path(table).exists():
+            continue
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            port = int(fields[1].rsplit(":", 1)[1], 16)
+            if fields[3] == "0A" and port in ports:
+                inodes[f"socket:[{fields[9]}]"] = port
+    found: dict[str, list[str]] = {}
+    for process in Path("/proc").glob("[0-9]*") if inodes else ():
+        try:
+            held = {os.readlink(fd) for fd in (process / "fd").iterdir()} & inodes.keys()
+            unit = (process / "cgroup").read_text().strip().rsplit("/", 1)[-1] if held else ""
+            name = (process / "comm").read_text().strip() if held else ""
+        except OSError:
+            continue  # ended while we looked
+        for inode in held:
+            found.setdefault(str(inodes[inode]), [name, process.name, unit])
+    return found
+
+
+def saved(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def look(request: dict[str, Any]) -> dict[str, Any]:
+    code = Path(request["code"])
+    release = code.resolve().parent.name if code.is_symlink() else None
+    disk = os.statvfs("/opt" if Path("/opt").exists() else "/")
+    try:
+        pwd.getpwnam(request["user"])
+        user = True
+    except KeyError:
+        user = False
+    return {
+        "os": os_release(),
+        "disk_free_mb": disk.f_bavail * disk.f_frsize // 2**20,
+        "installed": installed(request["packages"]),
+        "user": user,
+        "files": {path: described(path) for path in request["files"]},
+        "units": units(request["units"]),
+        "listeners": listeners(request["ports"]),
+        "code": "link" if release else "tree" if code.exists() else None,
+        "release": release,
+        "manifest": saved(Path("/opt/quantlab/releases") / str(release) / "manifest.json"),
+        "state": saved(Path("/opt/quantlab/releases") / str(release) / "state.json"),
+        "started": saved(Path("/var/lib/quantlab/started.json")) or {},
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(look(json.loads(sys.stdin.readline()))))

@@ -1,0 +1,200 @@
+"""Prepares a release beside the running one: code at a commit, built; every file; a manifest, last.
+
+A release without a manifest is unfinished: nothing ever activates it, and the next prepare removes it.
+"""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import pwd
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from common import MIRROR, RELEASES, SHARED, Failed, read_json, run, write
+
+
+def prepare(request: dict[str, Any]) -> dict[str, Any]:
+    """Build release request["id"]; return its per-service digests."""
+    release = RELEASES / request["id"]
+    remove_unfinished()
+    fetch(request)
+    release.mkdir(mode=0o755)
+    check_out(request, release / "code")
+    link_shared(request, release / "code")
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        keys = list(pool.map(lambda item: build(request, release / "code", item), request["builds"]))
+    for path, file in request["files"].items():
+        staged = release / "files" / path.lstrip("/")
+        write(staged, file["content"], file["mode"], file["owner"], file["group"])
+    (release / "files").chmod(0o700)
+    built = {item["path"]: key for item, key in zip(request["builds"], keys, strict=True)}
+    manifest = {
+        "id": request["id"],
+        "digest": request["digest"],
+        "commit": request["commit"],
+        "revision": request["revision"],
+        "prepared": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "by": request["by"],
+        "catalogue": request["catalogue"],
+        "built": built,
+        "files": {
+            path: [
+                hashlib.sha256(f["content"].encode()).hexdigest(),
+                f"{f['mode']:04o}",
+                f["owner"],
+                f["group"],
+            ]
+            for path, f in request["files"].items()
+        },
+        "services": {
+            name: service_digest(request, release / "code", program, built)
+            for name, program in request["services"].items()
+        },
+        "units": {name: program["unit"] for name, program in request["services"].items()},
+        "enabled": request["enabled"],
+    }
+    write(release / "state.json", json.dumps({"state": "prepared"}))
+    write(release / "manifest.json", json.dumps(manifest, indent=1), 0o600)
+    return {"services": manifest["services"]}
+
+
+def remove_unfinished() -> None:
+    RELEASES.mkdir(parents=True, exist_ok=True)
+    for release in RELEASES.iterdir():
+        if not (release / "manifest.json").exists():
+            shutil.rmtree(release)
+
+
+def git(request: dict[str, Any], *arguments: str, cwd: Path = MIRROR, timeout: float = 300) -> str:
+    env = request["env"] | {"GIT_TERMINAL_PROMPT": "0"}
+    what = f"git ({request['repository']})"
+    return run(["git", *arguments], what=what, user=request["user"], cwd=cwd, env=env, timeout=timeout)
+
+
+def has_commit(request: dict[str, Any]) -> bool:
+    try:
+        git(request, "cat-file", "-e", f"{request['commit']}^{{commit}}")
+    except Failed:
+        return False
+    return True
+
+
+def fetch(request: dict[str, Any]) -> None:
+    """Bring the commit into the bare mirror; no network when it is there already."""
+    if not (MIRROR / "HEAD").exists():
+        account = pwd.getpwnam(request["user"])
+        MIRROR.mkdir(parents=True, exist_ok=True)
+        os.chown(MIRROR, account.pw_uid, account.pw_gid)
+        git(request, "init", "--quiet", "--bare", ".")
+    if has_commit(request):
+        return
+    specs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
+    git(request, "fetch", "--quiet", "--prune", request["repository"], *specs)
+    if not has_commit(request):
+        git(request, "fetch", "--quiet", request["repository"], request["commit"])
+
+
+def check_out(request: dict[str, Any], code: Path) -> None:
+    """A clone of its own (hard links to the mirror) on the branch, so that `git pull` works in it."""
+    account = pwd.getpwnam(request["user"])
+    code.mkdir()
+    os.chown(code, account.pw_uid, account.pw_gid)
+    branch = request["branch"]
+    git(
+        request,
+        "clone",
+        "--quiet",
+        "--no-checkout",
+        "--local",
+        str(MIRROR),
+        str(code),
+        cwd=code.parent,
+    )
+    git(request, "remote", "set-url", "origin", request["repository"], cwd=code)
+    git(request, "checkout", "--quiet", "--no-track", "-B", branch, request["commit"], cwd=code)
+    git(request, "config", f"branch.{branch}.remote", "origin", cwd=code)
+    git(request, "config", f"branch.{branch}.merge", f"refs/heads/{branch}", cwd=code)
+    ours = [item["path"] for item in request["shared"]] + request["generated"]
+    exclude = code / ".git" / "info" / "exclude"
+    exclude.write_text("".join(f"/{path}\n" for path in ours))
+
+
+def link_shared(request: dict[str, Any], code: Path) -> None:
+    """Runs and logs outlive releases: they lie outside and each release links to them."""
+    account = pwd.getpwnam(request["user"])
+    for item in request["shared"]:
+        kept, place = SHARED / item["path"], code / item["path"]
+        if item["kind"] == "directory":
+            kept.mkdir(parents=True, exist_ok=True)
+        elif not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.touch(mode=0o640)
+        os.chown(kept, account.pw_uid, account.pw_gid)
+        kept.chmod(0o750 if item["kind"] == "directory" else 0o640)
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        place.unlink(missing_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(kept)
+
+
+def build(request: dict[str, Any], code: Path, item: dict[str, str]) -> str:
+    """Install one tree's dependencies, or take them from a release whose lock file is the same.
+
+    Returns the key that they depend on: lock file, folder and runtime version.
+    """
+    node = item["runtime"] == "node"
+    where, folder = code / item["path"], "node_modules" if node else ".venv"
+    lock = where / ("package-lock.json" if node else "requirements.txt")
+    if not lock.exists():
+        raise Failed(f"build of {item['path']}: {lock.name} is missing at commit {request['commit'][:12]}")
+    version = run(["node" if node else "python3", "--version"], what="runtime").strip()
+    key = hashlib.sha256(f"{item['path']}\n{version}\n".encode() + lock.read_bytes()).hexdigest()
+    for earlier in sorted(RELEASES.iterdir(), reverse=True):
+        same = read_json(earlier / "manifest.json", {}).get("built", {}).get(item["path"]) == key
+        if same and (earlier / "code" / item["path"] / folder).is_dir():
+            source = earlier / "code" / item["path"] / folder
+            run(
+                ["cp", "--archive", "--link", str(source), str(where / folder)],
+                what="reuse of dependencies",
+            )
+            return key
+    what, user = f"build of {item['path']}", request["user"]
+    if node:
+        npm = ["npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"]
+        run(npm, what=what, user=user, cwd=where, env=request["env"])
+    else:
+        run(["python3", "-m", "venv", ".venv"], what=what, user=user, cwd=where)
+        pip = [
+            ".venv/bin/python3",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--require-hashes",
+            "-r",
+            lock.name,
+        ]
+        run(
+            pip,
+            what=what,
+            user=user,
+            cwd=where,
+            env=request["env"] | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        )
+    return key
+
+
+def service_digest(
+    request: dict[str, Any], code: Path, program: dict[str, Any], built: dict[str, str]
+) -> str:
+    """What a running service depends on: its own paths of the tree, its dependencies, env and unit."""
+    trees = git(request, "ls-tree", request["commit"], "--", *program["paths"], cwd=code)
+    parts = [trees, built[program["build"]]]
+    for path in program["files"]:
+        file = request["files"][path]
+        parts += [path, file["content"]]
+    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()

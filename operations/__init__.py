@@ -1,0 +1,1 @@
+"""Thin verbs: each carries out a step that the plan decided."""

@@ -1,0 +1,74 @@
+"""What a host needs before it can hold a release, and what stops a deploy."""
+
+import json
+import socket
+from collections.abc import Generator
+from io import StringIO
+
+from pyinfra import host, logger
+from pyinfra.api import FunctionCommand, Host, State, StringCommand, operation
+from pyinfra.operations import apt, files, server
+
+from stack.desired import download_env
+from stack.plan import Plan
+from stack.site import ROOT
+from stack.transport import piped
+
+
+def connect_fast() -> None:
+    """Spare each remote command the 40 ms that Nagle's algorithm and delayed ACKs cost."""
+    client = getattr(host.connector, "client", None)
+    if client is not None:
+        client.get_transport().sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def fail(state: State, host: Host, lines: list[str]) -> bool:
+    """Fail this host alone with lines for the operator; an exception would end the run for all."""
+    for line in lines:
+        logger.error(f"{host.print_prefix}{line}")
+    return False
+
+
+@operation(is_idempotent=False)
+def stop_here(lines: list[str]) -> Generator[FunctionCommand, None, None]:
+    """End this host's deploy."""
+    yield FunctionCommand(fail, [lines], {})
+
+
+@operation()
+def nothing() -> Generator[StringCommand, None, None]:
+    """Stands on the screen for a host that is as it should be."""
+    yield from ()
+
+
+def provision(plan: Plan) -> None:
+    """Trust, packages, user, folders and our programs: only what the look found missing."""
+    env = download_env(plan.desired.site.settings.network)
+    for path, file in plan.trusted.items():
+        files.put(name=f"Put {path}", src=StringIO(file.content), dest=path, mode="644", _sudo=True)
+    if plan.packages:
+        apt.packages(
+            name=f"Install {', '.join(plan.packages)}",
+            packages=plan.packages,
+            update=True,
+            no_recommends=True,
+            _sudo=True,
+            _env=env,
+        )
+    if any(path.endswith(".crt") for path in plan.trusted):
+        server.shell(name="Trust the certificates", commands="update-ca-certificates", _sudo=True)
+    if plan.user:
+        user = plan.desired.site.catalogue.user
+        server.user(name=f"Add user {user}", user=user, shell="/bin/bash", create_home=True, _sudo=True)
+    if plan.put:
+        put(
+            name="Install folders and host programs",
+            _sudo=True,
+            _stdin=[json.dumps((ROOT / "host" / "put.py").read_text()), json.dumps(plan.put)],
+        )
+
+
+@operation(is_idempotent=False)
+def put() -> Generator[StringCommand, None, None]:
+    """Write what the request on stdin holds."""
+    yield StringCommand(piped())

@@ -1,0 +1,1 @@
+"""The pure domain: catalogue, settings, rendering, planning. Nothing here touches a host."""

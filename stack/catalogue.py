@@ -1,0 +1,193 @@
+"""The catalogue's schema: what a service is, and what makes a list of services coherent.
+
+Unknown keys are refused everywhere: a misspelt key must never be a silently missing one.
+"""
+
+from __future__ import annotations
+
+import re
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from stack.errors import Refused
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+UnitName = Annotated[str, Field(pattern=r"^quantlab-[a-z0-9-]+$")]
+Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+TreePath = Annotated[str, Field(pattern=r"^(?!/)(?!.*\.\.)[A-Za-z0-9._/-]+$")]
+HostPath = Annotated[str, Field(pattern=r"^/(?!.*\.\.)[A-Za-z0-9._/-]+$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Http(Model):
+    """A GET on the service's own port; `auth` names the variable whose value is the bearer token."""
+
+    path: Annotated[str, Field(pattern=r"^/\S*$")]
+    status: int = 200
+    auth: Variable | None = None
+
+
+class Health(Model):
+    """Exactly one probe: http, tcp (the port accepts), or stable (seconds up without a restart)."""
+
+    http: Http | None = None
+    tcp: Literal[True] | None = None
+    stable: Annotated[float, Field(gt=0, le=60)] | None = None
+
+    @model_validator(mode="after")
+    def one_probe(self) -> Health:
+        if sum(probe is not None for probe in (self.http, self.tcp, self.stable)) != 1:
+            raise ValueError("give exactly one of http, tcp, stable")
+        return self
+
+
+class Shared(Model):
+    """A path of the code tree that outlives releases: kept outside, linked into each release."""
+
+    path: TreePath
+    kind: Literal["directory", "file"]
+
+
+class Program(Model):
+    """What services and timers have in common."""
+
+    name: Name
+    unit: UnitName
+    role: Name
+    directory: TreePath
+    runtime: Literal["node", "python"]
+    start: str
+    build: TreePath
+    env_file: Annotated[str, Field(pattern=r"^[a-z0-9-]+\.env$")]
+    paths: Annotated[tuple[TreePath, ...], Field(min_length=1)]
+    shared: tuple[Shared, ...] = ()
+    writes: tuple[HostPath, ...] = ()
+
+
+class Service(Program):
+    """A long-running program. `start_timeout`: seconds that it may take to become healthy."""
+
+    health: Health
+    port: Port | None = None
+    needs: tuple[Name, ...] = ()
+    start_timeout: Annotated[int, Field(ge=1, le=600)] = 45
+
+    @model_validator(mode="after")
+    def probe_has_port(self) -> Service:
+        if self.port is None and self.health.stable is None:
+            raise ValueError("health asks a port, so `port` must be given")
+        return self
+
+
+class Timer(Program):
+    """A program run on a schedule (systemd's OnCalendar syntax), its output kept in `log`."""
+
+    schedule: str
+    log: HostPath
+
+
+class Dotenv(Model):
+    path: TreePath
+    template: str
+
+
+class Catalogue(Model):
+    """All of QuantLab. The order of `services` is the documented start order."""
+
+    version: Literal[1]
+    user: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    code: HostPath
+    data: tuple[HostPath, ...] = ()
+    packages: Annotated[tuple[str, ...], Field(min_length=1)]
+    secrets: tuple[Variable, ...] = ()
+    dotenv: Dotenv
+    services: Annotated[tuple[Service, ...], Field(min_length=1)]
+    timers: tuple[Timer, ...] = ()
+
+    @property
+    def programs(self) -> tuple[Program, ...]:
+        return (*self.services, *self.timers)
+
+    @property
+    def roles(self) -> list[str]:
+        """Role names, in the order in which the services first use them."""
+        return list(dict.fromkeys(program.role for program in self.programs))
+
+    @property
+    def shared(self) -> list[Shared]:
+        """Every shared path once."""
+        return list({item.path: item for p in self.programs for item in p.shared}.values())
+
+
+def incoherences(catalogue: Catalogue) -> list[str]:
+    """What no single entry can show: doubles, unknown or cyclic needs, needs that start later."""
+    found: list[str] = []
+    for key in ("name", "unit", "env_file", "port"):
+        owners: dict[object, str] = {}
+        for program in catalogue.programs:
+            value = getattr(program, key, None)
+            if value is not None and value in owners:
+                found.append(f"service {program.name}: {key}: {value} is {owners[value]}'s already")
+            owners.setdefault(value, program.name)
+    names = [service.name for service in catalogue.services]
+    for position, service in enumerate(catalogue.services):
+        for need in service.needs:
+            if need not in names:
+                found.append(f"service {service.name}: needs: no service is named {need}")
+            elif names.index(need) > position:
+                found.append(f"service {service.name}: needs: {need} starts later in the list")
+        if service.health.http and (auth := service.health.http.auth):
+            if auth not in catalogue.secrets:
+                found.append(f"service {service.name}: health: {auth} is not under `secrets`")
+    try:
+        TopologicalSorter({s.name: s.needs for s in catalogue.services}).prepare()
+    except CycleError as error:
+        found.append("services: needs: a cycle: " + " -> ".join(error.args[1]))
+    return found
+
+
+def _place(raw: Any, location: tuple[int | str, ...]) -> str:
+    """Turn pydantic's location into an operator's: list positions become the entry's name."""
+    words: list[str] = []
+    for key in location:
+        if isinstance(key, int) and isinstance(raw, list) and key < len(raw):
+            raw = raw[key]
+            if isinstance(raw, dict) and "name" in raw:
+                words[-1:] = [words[-1].rstrip("s"), str(raw["name"])]
+                continue
+        else:
+            raw = raw.get(key) if isinstance(raw, dict) else None
+        words.append(str(key))
+    return re.sub(r"^(service|timer): ", r"\1 ", ": ".join(words))
+
+
+def problems(raw: Any, error: ValidationError) -> list[str]:
+    """One line for each of pydantic's findings. The offending value itself is never shown."""
+    return [
+        f"{_place(raw, item['loc']) or 'file'}: "
+        + item["msg"].removeprefix("Value error, ").replace("Extra inputs are not permitted", "unknown key")
+        for item in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def load(path: Path) -> Catalogue:
+    """Read and check a catalogue. Raises Refused with every problem at once, each naming the file."""
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise Refused(f"{path}: cannot be read as YAML: {error}") from error
+    try:
+        catalogue = Catalogue.model_validate(raw)
+    except ValidationError as error:
+        raise Refused(*(f"{path}: {line}" for line in problems(raw, error))) from error
+    if found := incoherences(catalogue):
+        raise Refused(*(f"{path}: {line}" for line in found))
+    return catalogue

@@ -1,0 +1,173 @@
+"""What a host's files should be: every env file and unit, rendered from the catalogue. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    Undefined,
+    UndefinedError,
+    pass_context,
+)
+from jinja2.runtime import Context
+
+from stack.catalogue import Program, Service
+from stack.envfile import Marks
+from stack.errors import Refused
+from stack.site import ROOT, Host, Site
+
+SHARED = "/opt/quantlab/shared"
+UNITS = "/etc/systemd/system"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that a release puts on a host; `content` may be secret and is never shown."""
+
+    content: str
+    mode: int
+    owner: str = "root"
+    group: str = "root"
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content.encode()).hexdigest()
+
+    def __repr__(self) -> str:  # tracebacks print reprs, and reprs of env files would print secrets
+        return f"File({self.owner}:{self.group} {self.mode:04o}, {len(self.content)} characters)"
+
+
+def probe_arguments(service: Service) -> str:
+    """The health probe as arguments of host/probe.py; a token is named, never given."""
+    if http := service.health.http:
+        auth = f" --auth {http.auth}" if http.auth else ""
+        return f"http --port {service.port} --path {http.path} --status {http.status}{auth}"
+    if service.health.tcp:
+        return f"tcp --port {service.port}"
+    return f"stable --seconds {service.health.stable:g}"
+
+
+def command(site: Site, program: Program) -> str:
+    """ExecStart: the catalogue's start command with its first word made absolute."""
+    word, _, rest = program.start.partition(" ")
+    place = {
+        "node": "/usr/bin/node",
+        "npm": "/usr/bin/npm",
+        "python3": f"{site.catalogue.code}/{program.build}/.venv/bin/python3",
+    }.get(word)
+    if place is None:
+        raise Refused(
+            f"catalogue: service {program.name}: start: begins with {word}, not node, npm or python3"
+        )
+    return f"{place} {rest}".rstrip()
+
+
+@pass_context
+def _mark(context: Context, value: object) -> object:
+    """Leave a mark for a value of an env file; units and the like take the value itself."""
+    marks = context.get("marks")
+    return marks.mark(value) if marks and not isinstance(value, Undefined) else value
+
+
+TEMPLATES = Environment(  # noqa: S701 (these are env files and units, not HTML)
+    loader=FileSystemLoader([ROOT / "templates", ROOT / "templates/env", ROOT / "templates/units"]),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    finalize=_mark,
+)
+
+
+class Renderer:
+    """Renders all files of one host."""
+
+    def __init__(self, site: Site, host: Host, secrets: Mapping[str, str]) -> None:
+        self.site, self.host, self.secrets = site, host, secrets
+
+    def url(self, name: str) -> str:
+        """Where this host reaches the service called `name`."""
+        service = next((s for s in self.site.catalogue.services if s.name == name), None)
+        if service is None or service.port is None:
+            raise Refused(f"no service with a port is named {name}")
+        home = self.site.host_of(service, self.host)
+        return f"http://{'127.0.0.1' if home == self.host else home.address}:{service.port}"
+
+    def listen(self, program: Program) -> str:
+        """Loopback, unless another host has roles but not this one: then every interface."""
+        others = (h for h in self.site.hosts.values() if program.role not in h.roles)
+        return "0.0.0.0" if any(others) else self.site.settings.listen  # noqa: S104 (asked for)
+
+    def context(self, program: Program | None) -> dict[str, Any]:
+        return {
+            "catalogue": self.site.catalogue,
+            "settings": self.site.settings,
+            "secret": self.secrets,
+            "service": program,
+            "listen": self.listen(program) if program else self.site.settings.listen,
+            "url": self.url,
+        }
+
+    def env(self, template: str, program: Program | None) -> str:
+        """Render one env file. Raises Refused naming the template and every variable at fault."""
+        marks = Marks()
+        text = self._render(f"env/{template}", {**self.context(program), "marks": marks})
+        return marks.fill(text, f"templates/env/{template}")
+
+    def _render(self, template: str, context: dict[str, Any]) -> str:
+        try:
+            return TEMPLATES.get_template(template).render(context)
+        except UndefinedError as error:
+            raise Refused(f"templates/{template}: {error.message}") from None
+        except TemplateError as error:
+            raise Refused(f"templates/{template}: {type(error).__name__}: {error}") from None
+
+    def unit(self, template: str, program: Program | None, **more: Any) -> File:
+        writes = [f"{SHARED}/{item.path}" for item in program.shared] if program else []
+        writes += program.writes if program else ()
+        context = {"catalogue": self.site.catalogue, "service": program, "writes": writes, **more}
+        return File(self._render(f"units/{template}", context), 0o644)
+
+    def files(self) -> dict[str, File]:
+        """Every file of the release by its absolute path; `core/.env` below {code}."""
+        site, catalogue = self.site, self.site.catalogue
+        files, reasons = {f"{UNITS}/quantlab.target": self.unit("target.j2", None)}, []
+        previous: Service | None = None
+        services, timers = site.services_on(self.host), site.timers_on(self.host)
+        for program in (*services, *timers):
+            try:
+                text = self.env(f"{program.env_file}.j2", program)
+                files[f"/etc/quantlab/{program.env_file}"] = File(text, 0o600)
+            except Refused as refused:
+                reasons += refused.reasons
+        for service in services:
+            files[f"{UNITS}/{service.unit}.service"] = self.unit(
+                "service.j2",
+                service,
+                previous=previous,
+                command=command(site, service),
+                probe=probe_arguments(service),
+            )
+            previous = service
+        for timer in timers:
+            files[f"{UNITS}/{timer.unit}.service"] = self.unit("job.j2", timer)
+            files[f"{UNITS}/{timer.unit}.timer"] = self.unit("timer.j2", timer)
+        logs = [timer.log for timer in timers]
+        logs += [f"{SHARED}/{item.path}" for item in catalogue.shared if item.kind == "file"]
+        rotate = self._render("logrotate.j2", {"catalogue": catalogue, "logs": logs})
+        files["/etc/logrotate.d/quantlab"] = File(rotate, 0o644)
+        try:
+            dotenv = self.env(catalogue.dotenv.template, None)
+            files[f"{catalogue.code}/{catalogue.dotenv.path}"] = File(dotenv, 0o640, group=catalogue.user)
+        except Refused as refused:
+            reasons += refused.reasons
+        if reasons:
+            raise Refused(*reasons)
+        return files
