@@ -22,3 +22,4 @@ s3 = {
 secrets = _Path(_lab.secrets)
 identity = _Path(_lab.identity)
 network = {"ca_certificates": tuple(_Path(file) for file in _lab.ca_certificates)}
+del _lab

@@ -155,12 +155,11 @@ def build(request: dict[str, Any], code: Path, item: dict[str, str]) -> str:
     key = hashlib.sha256(f"{item['path']}\n{version}\n".encode() + lock.read_bytes()).hexdigest()
     for earlier in sorted(RELEASES.iterdir(), reverse=True):
         same = read_json(earlier / "manifest.json", {}).get("built", {}).get(item["path"]) == key
-        if same and (earlier / "code" / item["path"] / folder).is_dir():
-            source = earlier / "code" / item["path"] / folder
-            run(
-                ["cp", "--archive", "--link", str(source), str(where / folder)],
-                what="reuse of dependencies",
-            )
+        source = earlier / "code" / item["path"] / folder
+        if same and source.is_dir():
+            copy = ["cp", "--archive", "--link", str(source), str(where / folder)]
+            run(copy, what="reuse of dependencies")
+        if same:  # without a folder, too: npm makes none for a tree without dependencies
             return key
     what, user = f"build of {item['path']}", request["user"]
     if node:

@@ -4,7 +4,8 @@ import json
 from collections.abc import Generator
 from typing import Any
 
-from pyinfra.api import OperationMeta, StringCommand, operation
+from pyinfra.api import StringCommand, operation
+from pyinfra.api.operation import OperationMeta
 
 from stack.plan import Plan
 from stack.transport import installed

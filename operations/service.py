@@ -4,7 +4,8 @@ import json
 from collections.abc import Generator
 
 from pyinfra import host, state
-from pyinfra.api import FunctionCommand, OperationMeta, StringCommand, operation
+from pyinfra.api import FunctionCommand, StringCommand, operation
+from pyinfra.api.operation import OperationMeta
 
 from operations.base import fail
 from operations.release import digests

@@ -11,15 +11,22 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stack.errors import Refused
+
+
+def _downward(path: str) -> str:
+    if ".." in path.split("/"):
+        raise ValueError("must not lead upwards")
+    return path
+
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 UnitName = Annotated[str, Field(pattern=r"^quantlab-[a-z0-9-]+$")]
 Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
-TreePath = Annotated[str, Field(pattern=r"^(?!/)(?!.*\.\.)[A-Za-z0-9._/-]+$")]
-HostPath = Annotated[str, Field(pattern=r"^/(?!.*\.\.)[A-Za-z0-9._/-]+$")]
+TreePath = Annotated[str, Field(pattern=r"^[A-Za-z0-9._][A-Za-z0-9._/-]*$"), AfterValidator(_downward)]
+HostPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$"), AfterValidator(_downward)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 

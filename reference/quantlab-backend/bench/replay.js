@@ -17,7 +17,7 @@ const MB = 150;
 const PER_SECOND = 100_000;
 
 const { values } = parseArgs({ options: { updates: { type: 'string', default: '5000000' } } });
-const rate = Number(values.updates) / 86_400;
+const rate = Math.ceil(Number(values.updates) / 86_400);
 
 /** The most that the process ever held, by the kernel's own account. */
 function peakMb(pid) {

@@ -32,7 +32,7 @@ const WITHOUT_PORT = ['worker', 'observer'];
 const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 /** Asks until the answer is true, and fails with the last thing heard when it takes too long. */
-async function until(what, ask, ms = 10_000) {
+async function until(what, ask, ms = 10_000, detail = () => '') {
   const end = Date.now() + ms;
   let last;
   for (;;) {
@@ -42,7 +42,7 @@ async function until(what, ask, ms = 10_000) {
     } catch (error) {
       last = error.message;
     }
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what} (last: ${JSON.stringify(last)})`);
+    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what} (last: ${JSON.stringify(last)}) ${detail()}`);
     await sleep(20);
   }
 }
@@ -90,8 +90,8 @@ class Stack {
 
   async startS3() {
     const args = ['serve', 's3', path.join(this.dir, 's3'), '--addr', `127.0.0.1:${this.ports.s3}`];
-    this.#spawn('s3', [RCLONE, ...args], { PATH: process.env.PATH, HOME: this.dir, RCLONE_AUTH_KEY: '"key,secret"' });
-    await until('S3 answers', async () => { await this.s3.check(); return true; });
+    const entry = this.#spawn('s3', [RCLONE, ...args], { PATH: process.env.PATH, HOME: this.dir, RCLONE_AUTH_KEY: '"key,secret"' });
+    await until('S3 answers', async () => { await this.s3.check(); return true; }, 10_000, () => entry.output);
   }
 
   #spawn(name, [command, ...args], env) {
@@ -106,7 +106,7 @@ class Stack {
   /** Starts a service and waits until it is healthy; ms says how long that took. */
   async start(name, env = {}) {
     const entry = this.#spawn(name, COMMANDS[name], { ...this.env, PORT: String(this.ports[name]), ...env });
-    if (!WITHOUT_PORT.includes(name)) await until(`${name} is healthy: ${entry.output}`, () => this.healthy(name));
+    if (!WITHOUT_PORT.includes(name)) await until(`${name} is healthy`, () => this.healthy(name), 10_000, () => entry.output);
     entry.ms = Date.now() - entry.started;
     return entry;
   }
