@@ -10,6 +10,8 @@ from pathlib import Path
 from lab.errors import LabError, LabNotRunning
 from lab.settings import DEFAULT
 
+__all__ = ["Host", "Lab", "LabNotRunning", "boot_id", "path", "read", "render"]
+
 
 @dataclass(frozen=True)
 class Host:

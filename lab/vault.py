@@ -3,7 +3,7 @@
 import secrets
 from pathlib import Path
 
-import pyrage  # type: ignore[import-untyped]  # a compiled module without stubs
+import pyrage
 import yaml
 
 from lab.errors import LabError

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-import pyrage  # type: ignore[import-untyped]
+import pyrage
 import pytest
 
 from lab import settings, vault
