@@ -71,7 +71,7 @@ def run(
         environment["HOME"] = account.pw_dir
         who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
     try:
-        done = subprocess.run(
+        done: subprocess.CompletedProcess[str] = subprocess.run(
             command,
             cwd=cwd or "/",
             env=environment | (env or {}),

@@ -1,7 +1,6 @@
 """Ends an activation: the services have stayed up for a while, so the release is good."""
 
 import json
-import os
 import shutil
 import time
 from pathlib import Path
@@ -46,7 +45,7 @@ def in_use() -> set[str]:
     used = set()
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            folder = Path(os.readlink(process / "cwd"))
+            folder = (process / "cwd").readlink()
         except OSError:
             continue  # ended, or a kernel thread
         if folder.is_relative_to(RELEASES) and folder != RELEASES:

@@ -3,6 +3,7 @@
 Sent over stdin together with its request, so that it runs on a host that has nothing of ours yet.
 """
 
+import contextlib
 import grp
 import hashlib
 import json
@@ -67,14 +68,26 @@ def listeners(ports: list[int]) -> dict[str, list[str]]:
                 inodes[f"socket:[{fields[9]}]"] = port
     found: dict[str, list[str]] = {}
     for process in Path("/proc").glob("[0-9]*") if inodes else ():
+        held = open_files(process) & inodes.keys()
         try:
-            held = {os.readlink(fd) for fd in (process / "fd").iterdir()} & inodes.keys()
             unit = (process / "cgroup").read_text().strip().rsplit("/", 1)[-1] if held else ""
             name = (process / "comm").read_text().strip() if held else ""
         except OSError:
             continue  # ended while we looked
         for inode in held:
             found.setdefault(str(inodes[inode]), [name, process.name, unit])
+    return found
+
+
+def open_files(process: Path) -> set[str]:
+    """What a process has open. A file closed while we look must not hide the others."""
+    found = set()
+    try:
+        for descriptor in (process / "fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found.add(str(descriptor.readlink()))
+    except OSError:
+        return found  # the process ended
     return found
 
 

@@ -1,7 +1,6 @@
 """Starts one service and lets it pass only when the new process, from the live release, is healthy."""
 
 import json
-import os
 import subprocess
 import time
 from pathlib import Path
@@ -50,7 +49,7 @@ def gate(request: dict[str, Any], before: str, after: dict[str, str]) -> str | N
         return f"has restarted {after['NRestarts']} times already"
     here = Path(request["code"]).resolve()
     try:
-        folder = Path(os.readlink(f"/proc/{pid}/cwd"))
+        folder = Path(f"/proc/{pid}/cwd").readlink()
     except OSError:
         return "ended right after it was healthy"
     if not folder.is_relative_to(here):
@@ -74,6 +73,7 @@ def explain(request: dict[str, Any], reason: str) -> str:
     tail = "\n".join(f"    {line}" for line in lines.splitlines())
     return (
         f"{request['name']} ({unit}) {reason}: {state['SubState']}, result {state['Result']}\n{tail}\n"
-        f"  live now: release {request['release']}; {request['name']} is stopped, later services were left as they were\n"
+        f"  live now: release {request['release']}; {request['name']} is stopped, "
+        f"later services were left as they were\n"
         f"  next: mend it and deploy again, or look: sudo journalctl -u {request['unit']} -n 50"
     )

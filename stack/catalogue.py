@@ -151,9 +151,9 @@ def incoherences(catalogue: Catalogue) -> list[str]:
                 found.append(f"service {service.name}: needs: no service is named {need}")
             elif names.index(need) > position:
                 found.append(f"service {service.name}: needs: {need} starts later in the list")
-        if service.health.http and (auth := service.health.http.auth):
-            if auth not in catalogue.secrets:
-                found.append(f"service {service.name}: health: {auth} is not under `secrets`")
+        auth = service.health.http.auth if service.health.http else None
+        if auth and auth not in catalogue.secrets:
+            found.append(f"service {service.name}: health: {auth} is not under `secrets`")
     try:
         TopologicalSorter({s.name: s.needs for s in catalogue.services}).prepare()
     except CycleError as error:

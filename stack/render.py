@@ -138,7 +138,8 @@ class Renderer:
     def files(self) -> dict[str, File]:
         """Every file of the release by its absolute path; `core/.env` below {code}."""
         site, catalogue = self.site, self.site.catalogue
-        files, reasons = {f"{UNITS}/quantlab.target": self.unit("target.j2", None)}, []
+        files = {f"{UNITS}/quantlab.target": self.unit("target.j2", None)}
+        reasons: list[str] = []
         previous: Service | None = None
         services, timers = site.services_on(self.host), site.timers_on(self.host)
         for program in (*services, *timers):

@@ -51,4 +51,5 @@ def seal(values: Mapping[str, str], recipients: Iterable[str]) -> bytes:
         else pyrage.x25519.Recipient.from_str(key)
         for key in recipients
     ]
-    return pyrage.encrypt(yaml.safe_dump(dict(values), sort_keys=True).encode(), keys)
+    sealed: bytes = pyrage.encrypt(yaml.safe_dump(dict(values), sort_keys=True).encode(), keys)
+    return sealed

