@@ -60,8 +60,11 @@ class Collector:
             except OSError as error:
                 log.warn("cannot write the spool", reason=str(error))
                 self.stop.wait(1)
-        self.spool.append(batch + self._drain())
-        self.spool.close()
+        try:
+            self.spool.append(batch + self._drain())
+            self.spool.close()
+        except OSError as error:
+            log.warn("the last updates could not be spooled", reason=str(error))
 
     def _drain(self) -> list[Update]:
         found: list[Update] = []

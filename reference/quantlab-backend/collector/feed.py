@@ -26,19 +26,21 @@ class Symbol:
     name: str
     price: float
     phases: tuple[float, ...]
+    salt: int
 
     @classmethod
     def seeded(cls, name: str, seed: int) -> "Symbol":
         chance = random.Random(f"{seed}:{name}")  # noqa: S311 - a market, not a secret
         price = START_PRICES.get(name, chance.uniform(1, 1000))
-        return cls(name, price, tuple(chance.uniform(0, math.tau) for _ in WAVES))
+        phases = tuple(chance.uniform(0, math.tau) for _ in WAVES)
+        return cls(name, price, phases, chance.getrandbits(32))
 
     def message(self, number: int, ms: int) -> Message:
         swing = sum(
             math.sin(math.tau * (number % period) / period + phase) * math.sqrt(period)
             for period, phase in zip(WAVES, self.phases, strict=True)
         )
-        noise = (number * 2_654_435_761 % 2**32) / 2**32
+        noise = ((number ^ self.salt) * 2_654_435_761 % 2**32) / 2**32
         mid = self.price * (1 + swing * 2e-5 + (noise - 0.5) * 1e-5)
         half = self.price * 1e-5 * (1 + noise)
         return {

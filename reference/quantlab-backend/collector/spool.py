@@ -14,7 +14,7 @@ from pathlib import Path
 
 import log
 
-OPEN, CLOSED = ".open", ".closed"
+OPEN, CLOSED, BAD = ".open", ".closed", ".bad"
 
 Update = tuple[str, str]
 
@@ -132,5 +132,12 @@ class Spool:
 
     def remove(self, path: Path) -> None:
         path.unlink()
+        with self.closed:
+            del self.pending[path]
+
+    def put_aside(self, path: Path) -> None:
+        """Keeps a segment that makes no sense for a human to look at."""
+        if path.exists():
+            path.rename(path.with_suffix(BAD))
         with self.closed:
             del self.pending[path]

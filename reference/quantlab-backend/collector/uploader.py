@@ -39,8 +39,8 @@ def compact(content: str) -> dict[str, bytes]:
 
 def client(settings: Settings) -> Any:
     # Imported here, in the uploader's own thread: it takes longer than all the rest of the start.
-    import boto3
-    from botocore.config import Config
+    import boto3  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from botocore.config import Config  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     return boto3.client(
         "s3",
@@ -77,7 +77,14 @@ class Uploader:
                     self.spool.closed.wait(0.2)
                 continue
             try:
-                self._upload(s3, path)
+                objects = compact(path.read_text())
+            except (ValueError, KeyError, FileNotFoundError) as error:
+                # Trying again would not help, and would keep all later segments from S3.
+                log.error("segment cannot be read; put aside", segment=path.name, reason=str(error))
+                self.spool.put_aside(path)
+                continue
+            try:
+                self._upload(s3, path, objects)
                 wait = 0.1
                 if self.problem:
                     log.info("S3 takes data again")
@@ -94,9 +101,9 @@ class Uploader:
         with self.spool.closed:
             return min(self.spool.pending, default=None)
 
-    def _upload(self, s3: Any, path: Path) -> None:
+    def _upload(self, s3: Any, path: Path, objects: dict[str, bytes]) -> None:
         count = self.spool.pending[path]
-        for key, body in compact(path.read_text()).items():
+        for key, body in objects.items():
             s3.put_object(Bucket=self.settings.bucket, Key=key, Body=body)
             self.objects += 1
         self.spool.remove(path)
