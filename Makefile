@@ -8,7 +8,7 @@ HOSTS ?= $(if $(filter split,$(ENV)),2,)
 LATER := plan rollback status history drift doctor start stop restart logs runs collector ml bench faults
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down deploy verify test unit test-backend test-lab lint format lock $(LATER)
+.PHONY: help setup lab lab-down deploy verify test unit test-backend test-lab lint format docs lock $(LATER)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ lint: setup ## ruff and mypy
 format: setup ## let ruff format and mend
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
+
+docs: setup ## write the docs' tables from the catalogue
+	@$(PYTHON) -m stack.docs
 
 lock: setup ## lock requirements.in anew, by version and hash
 	@.venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \

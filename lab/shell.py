@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -46,9 +47,11 @@ def brief(words: Sequence[str]) -> str:
 
 
 def last_words(output: bytes) -> str:
+    """Why a program failed, as it says: its first errors, which cause those that follow."""
     lines = [line.strip() for line in output.decode(errors="replace").splitlines()]
     said = [line for line in lines if line]
-    return " / ".join(said[-3:]) if said else "it said nothing"
+    errors = [line for line in said if re.match(r"(E|Err\S*|error|fatal): ?", line)]
+    return " / ".join(brief([line]) for line in errors[:2] or said[-3:]) or "it said nothing"
 
 
 def say(line: str) -> None:

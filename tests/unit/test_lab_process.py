@@ -11,7 +11,7 @@ import pytest
 
 from lab import keeper, process
 from lab.errors import LabError
-from lab.shell import each, locked, poll, run
+from lab.shell import each, last_words, locked, poll, run
 
 COUNT = 'echo x >>"$0"; [ $(wc -l <"$0") -ge 3 ] || exit 133; exec sleep 60'
 
@@ -112,6 +112,13 @@ def test_the_last_words_are_told_without_colours(tmp_path: Path) -> None:
 def test_a_failing_program_is_quoted() -> None:
     with pytest.raises(LabError, match=r"`sh -c echo no >&2; exit 7` failed \(7\): no"):
         run("sh", "-c", "echo no >&2; exit 7")
+
+
+def test_the_cause_is_quoted_rather_than_what_came_of_it() -> None:
+    output = b"Reading lists\nE: Unable to locate package x\nE: apt failed\nE: all failed\n"
+    assert last_words(output) == "E: Unable to locate package x / E: apt failed"
+    assert last_words(b"one\ntwo\n\nthree\nfour\n") == "two / three / four"
+    assert last_words(b"") == "it said nothing"
 
 
 def test_every_failure_is_told() -> None:

@@ -37,17 +37,30 @@ def acknowledged(rig: Rig) -> set[tuple[str, int]]:
     }
 
 
+def aim(rig: Rig, chance: random.Random) -> None:
+    """Waits for a moment to kill: any, or, every other time, one in the middle of an upload."""
+    time.sleep(chance.uniform(0.1, 1.2))
+    if chance.random() < 0.5:
+        return
+    waiting = set(rig.spool.glob("*.closed"))
+    end = time.monotonic() + 2
+    while set(rig.spool.glob("*.closed")) <= waiting and time.monotonic() < end:
+        time.sleep(0.0005)
+    time.sleep(chance.uniform(0, 0.05))
+
+
 def run(kills: int, seed: int = 1) -> Outcome:
     chance = random.Random(seed)  # noqa: S311 - moments, not secrets
-    rig = Rig()
+    rig = Rig(FEED_URL="sim://market?seed=3&rate=1500")
     promised: set[tuple[str, int]] = set()
     try:
         rig.start_s3()
         for _ in range(kills):
             rig.start()
             until("the collector is healthy", rig.healthy)
-            time.sleep(chance.uniform(0.1, 1.2))
+            until("the uploader is at work", lambda: rig.metric("uploaded") > 0)
             promised |= acknowledged(rig)
+            aim(rig, chance)
             rig.stop(rig.collector, signal.SIGKILL)
         rig.start()
         until("the collector is healthy", rig.healthy)

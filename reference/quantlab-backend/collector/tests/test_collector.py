@@ -1,6 +1,6 @@
 """The collector as a process, with a real S3 that comes and goes."""
 
-# ruff: noqa: PT009, PT027 - unittest is the runner here, and its asserts tell what they saw
+# ruff: noqa: PT009 - unittest is the runner here, and its asserts tell what they saw
 
 import os
 import shutil

@@ -1,0 +1,71 @@
+"""What the tests of the deploy run: what an operator runs, against a lab of their own."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import state
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NAME = "qtest"
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    text: str
+
+
+def run(*command: str, timeout: float = 600, **env: str) -> Result:
+    """Run a command in the project as an operator would, against this test's lab."""
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "LAB": NAME, "ENV": "lab", "REV": "", "LIMIT": "", **env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+    )
+    return Result(done.returncode, done.stdout)
+
+
+def deploy(**env: str) -> Result:
+    return run(sys.executable, "run.py", "deploy.py", **env)
+
+
+def verify(**env: str) -> Result:
+    return run(sys.executable, "-m", "pytest", "tests/verify", "-q", "-p", "no:cacheprovider", **env)
+
+
+def lab(*arguments: str) -> None:
+    done = run(sys.executable, "-m", "lab", *arguments)
+    assert done.code == 0, done.text
+
+
+class Machine:
+    """A host by another route than the code under test: plain ssh as the admin."""
+
+    def __init__(self, position: int) -> None:
+        running = state.read(ROOT, NAME)
+        host = running.hosts[position]
+        self.name, self.address = host.name, host.address
+        self._ssh = ["ssh", "-i", running.ssh_key, "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes"]
+        self._ssh += ["-o", f"UserKnownHostsFile={running.known_hosts}", f"{running.ssh_user}@{host.address}"]
+
+    def sh(self, script: str, check: bool = True) -> str:
+        """Run a script as root on the host; its output."""
+        done = subprocess.run(
+            [*self._ssh, "sudo", "sh", "-s"], input=script, capture_output=True, text=True, timeout=120
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    def pids(self) -> dict[str, str]:
+        """The main process of each of our services."""
+        text = self.sh("systemctl show -p Id,MainPID 'quantlab-*.service'")
+        rows = (dict(line.split("=", 1) for line in block.splitlines()) for block in text.split("\n\n"))
+        return {row["Id"]: row["MainPID"] for row in rows}

@@ -1,0 +1,187 @@
+"""Bad input and broken services: each caused, each answered with what is wrong and where."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.machines import NAME, ROOT, Machine, deploy, run
+
+Branch = Callable[[str, dict[str, str]], str]
+LAB_JSON = ROOT / ".lab" / NAME / "lab.json"
+
+
+@pytest.fixture
+def lab_json(host: Machine) -> Iterator[Callable[[dict[str, object]], None]]:
+    """Change what the inventory reads, for one test."""
+    text = LAB_JSON.read_text()
+
+    def change(values: dict[str, object]) -> None:
+        LAB_JSON.write_text(json.dumps({**json.loads(text), **values}))
+
+    yield change
+    LAB_JSON.write_text(text)
+
+
+@pytest.fixture
+def mended(host: Machine) -> Iterator[Machine]:
+    """A host for a test that leaves it broken: the next deploy must mend it."""
+    yield host
+    result = deploy()
+    assert result.code == 0, result.text
+
+
+def test_lab_not_running() -> None:
+    result = deploy(LAB="nosuch")
+    assert result.code == 2
+    assert "lab 'nosuch' is not running: type `LAB=nosuch make lab`" in result.text
+    assert "Traceback" not in result.text
+
+
+def test_unknown_environment_names_those_that_exist() -> None:
+    result = deploy(ENV="nosuch")
+    assert result.code == 2
+    assert "inventory/nosuch.py: no such environment; there are: lab, production, split" in result.text
+
+
+def test_limit_that_matches_nothing(host: Machine) -> None:
+    result = deploy(LIMIT="nosuch")
+    assert result.code == 2
+    assert "LIMIT=nosuch: nosuch is no host or role" in result.text
+
+
+def test_unknown_revision(host: Machine) -> None:
+    result = deploy(REV="nosuch")
+    assert result.code == 1
+    assert "revision nosuch is neither branch, tag nor commit of git://" in result.text
+
+
+def test_git_remote_unreachable(host: Machine, lab_json: Callable[[dict[str, object]], None]) -> None:
+    lab_json({"git": "git://127.0.0.1:9/none.git"})
+    result = deploy()
+    assert result.code == 1
+    assert "git remote git://127.0.0.1:9/none.git cannot be read" in result.text
+
+
+def test_host_unreachable(host: Machine, lab_json: Callable[[dict[str, object]], None]) -> None:
+    lab_json({"hosts": [{"name": host.name, "address": host.address.rsplit(".", 1)[0] + ".250"}]})
+    result = deploy()
+    assert result.code == 1
+    assert "Could not connect" in result.text
+
+
+def test_wrong_host_key(host: Machine, lab_json: Callable[[dict[str, object]], None], tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    known = tmp_path / "known_hosts"
+    known.write_text(f"{host.address} {key.with_suffix('.pub').read_text()}")
+    lab_json({"known_hosts": str(known)})
+    result = deploy()
+    assert result.code == 1
+    assert f"Host key for {host.address} does not match" in result.text
+    known.write_text("")
+    result = deploy()
+    assert result.code == 1
+    assert "not found in known_hosts" in result.text
+
+
+def test_not_debian(host: Machine) -> None:
+    host.sh("cp /usr/lib/os-release /root/kept; sed -i 's/^ID=.*/ID=alpine/' /usr/lib/os-release")
+    try:
+        result = deploy()
+    finally:
+        host.sh("cp /root/kept /usr/lib/os-release")
+    assert result.code == 1
+    assert "runs alpine 12; supported: debian 12, debian 13" in result.text
+
+
+def test_port_held_by_a_stranger(mended: Machine) -> None:
+    mended.sh(
+        "systemctl stop quantlab-console-ui; "
+        "systemd-run --unit=stranger --collect python3 -m http.server --bind 127.0.0.1 8080; sleep 1"
+    )
+    try:
+        result = deploy()
+    finally:
+        mended.sh("systemctl stop stranger")
+    assert result.code == 1
+    assert "port 8080 of console-ui is held by python3 (pid " in result.text
+    assert "stranger.service" in result.text
+
+
+def test_no_sudo(host: Machine) -> None:
+    # The way back must not need sudo: a unit of the host restores it.
+    rule, kept = "/etc/sudoers.d/admin", "/root/sudoers.kept"
+    back = f"systemd-run --on-active=8s --timer-property=AccuracySec=100ms mv {kept} {rule}"
+    host.sh(f"{back}; mv {rule} {kept}")
+    result = deploy()
+    assert result.code == 1
+    assert "Traceback" not in result.text, result.text
+    assert "sudo" in result.text
+    time.sleep(9)
+    host.sh("true")
+
+
+def test_npm_ci_fails(host: Machine, branch: Branch) -> None:
+    before = host.pids()
+    result = deploy(REV=branch("bad-lock", {"core/package-lock.json": "{}"}))
+    assert result.code == 1
+    assert "build of core: npm ci" in result.text
+    assert host.pids() == before  # the running release was not touched
+    assert deploy().code == 0
+
+
+def test_service_that_exits_at_once(mended: Machine, branch: Branch) -> None:
+    broken = {"collector/collector.py": "import sys\nsys.exit('no feed today')\n"}
+    result = deploy(REV=branch("exits", broken))
+    assert result.code == 1
+    assert "collector (quantlab-collector.service) did not become healthy" in result.text
+    assert "no feed today" in result.text
+    assert "Start featurexd" not in result.text  # it stops there
+    assert mended.sh("systemctl is-active quantlab-collector", check=False) != "active"
+
+
+NEVER_HEALTHY = """
+require('node:http').createServer((_, answer) => { answer.statusCode = 503; answer.end('warming up') })
+  .listen(Number(process.env.PORT), process.env.LISTEN)
+"""
+
+
+def test_service_that_never_gets_healthy(mended: Machine, branch: Branch) -> None:
+    result = deploy(REV=branch("never-healthy", {"services/labeld/server.js": NEVER_HEALTHY}))
+    assert result.code == 1
+    assert "labeld (quantlab-labeld.service) did not become healthy" in result.text
+    assert "503 warming up" in result.text
+
+
+DIES = """
+setTimeout(() => process.exit(7), 1000)
+require('node:http').createServer((_, answer) => answer.end('{"status":"ok"}'))
+  .listen(Number(process.env.PORT), process.env.LISTEN)
+"""
+
+
+def test_service_that_is_healthy_and_then_dies(mended: Machine, branch: Branch) -> None:
+    result = deploy(REV=branch("dies", {"services/backtestd/server.js": DIES}))
+    assert result.code == 1
+    assert "backtestd (quantlab-backtestd.service)" in result.text
+    assert "was healthy, then died" in result.text
+
+
+def test_interrupt_is_not_success(host: Machine) -> None:
+    command = [sys.executable, "run.py", "deploy.py"]
+    env = {**os.environ, "LAB": NAME, "ENV": "lab"}
+    child = subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    time.sleep(1.2)
+    os.killpg(child.pid, signal.SIGINT)
+    child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert run(sys.executable, "run.py", "deploy.py").code == 0

@@ -1,0 +1,38 @@
+"""The docs say what the code does: the table is current, and no key goes unmentioned."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from stack import docs
+from stack.catalogue import Catalogue, Service, Timer, load
+from stack.settings import Settings
+from stack.site import ROOT
+
+
+def test_the_services_table_is_current() -> None:
+    page = docs.PAGE.read_text()
+    assert page == docs.current(page, load(ROOT / "group_data/catalogue.yaml")), "type: make docs"
+
+
+@pytest.mark.parametrize(
+    ("model", "page"),
+    [
+        (Catalogue, docs.PAGE),
+        (Service, docs.PAGE),
+        (Timer, docs.PAGE),
+        (Settings, ROOT / "docs/settings.md"),
+    ],
+)
+def test_every_key_has_its_row(model: type[BaseModel], page: Path) -> None:
+    rows = [line for line in page.read_text().splitlines() if line.startswith("| `")]
+    missing = [key for key in model.model_fields if not any(f"`{key}`" in row for row in rows)]
+    assert missing == []
+
+
+def test_links_between_the_pages_lead_somewhere() -> None:
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
