@@ -73,7 +73,6 @@ def _build(image: Path, sources: str, settings: str) -> None:
         try:
             run(
                 "mmdebstrap",
-                "--quiet",
                 "--mode=root",
                 "--variant=minbase",
                 "--format=directory",
