@@ -1,0 +1,162 @@
+"""Env files and units: complete, accepted by systemd itself, sandboxed, and never shown by accident."""
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from jinja2 import FileSystemLoader
+
+from stack import render
+from stack.desired import Desired, desired
+from stack.errors import Refused
+from stack.site import ROOT
+from tests.unit.examples import ONE, SPREAD, secrets, site, wanted
+
+HOSTS = [("one", ONE), ("feed", SPREAD), ("research", SPREAD)]
+UNITS = "/etc/systemd/system/"
+
+
+def hosts() -> list[Desired]:
+    return [wanted(site(roles), name) for name, roles in HOSTS]
+
+
+def units(host: Desired) -> dict[str, str]:
+    return {
+        path.removeprefix(UNITS): file.content for path, file in host.files.items() if path.startswith(UNITS)
+    }
+
+
+def values(host: Desired, name: str) -> dict[str, str]:
+    lines = shlex.split(host.files[f"/etc/quantlab/{name}.env"].content, comments=True)
+    return dict(line.split("=", 1) for line in lines)
+
+
+@pytest.fixture(params=[name for name, _ in HOSTS])
+def installed(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, list[str]]:
+    """A root folder that holds one host's units and the few programs that they may start."""
+    host = wanted(site(dict(HOSTS)[request.param]), request.param)
+    code = host.site.catalogue.code
+    venvs = [f"{code}/{p.build}/.venv/bin/python3" for p in host.services if p.runtime == "python"]
+    for program in ["/usr/bin/node", "/usr/bin/npm", "/usr/bin/python3", "/bin/sh", *venvs]:
+        file = tmp_path / program.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(0o755)
+    folder = tmp_path / UNITS.lstrip("/")
+    folder.mkdir(parents=True)
+    for name, text in units(host).items():
+        (folder / name).write_text(text)
+    return tmp_path, list(units(host))
+
+
+def analyze(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["systemd-analyze", *arguments, f"--root={root}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_systemd_accepts_every_unit(installed: tuple[Path, list[str]]) -> None:
+    root, names = installed
+    done = analyze(root, "verify", "--recursive-errors=no", *names)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_systemd_would_refuse_a_wrong_unit(installed: tuple[Path, list[str]]) -> None:
+    root, _ = installed
+    (root / UNITS.lstrip("/") / "wrong.service").write_text("[Service]\nExecStart=/usr/bin/none\n")
+    assert analyze(root, "verify", "--recursive-errors=no", "wrong.service").returncode != 0
+
+
+def test_every_service_is_well_sandboxed(installed: tuple[Path, list[str]]) -> None:
+    root, names = installed
+    services = [name for name in names if name.endswith(".service")]
+    done = analyze(root, "security", "--offline=true", "--threshold=20", "--no-pager", *services)
+    assert done.returncode == 0, done.stdout
+
+
+def test_units_start_in_the_documented_order() -> None:
+    for host in hosts():
+        previous = ""
+        for service in host.services:
+            name = f"{service.unit}.service"
+            (after,) = (line for line in units(host)[name].splitlines() if line.startswith("After="))
+            assert after.split()[1:] == ([previous] if previous else [])
+            previous = name
+
+
+def test_units_hold_no_secret() -> None:
+    host = wanted(site())
+    for name, text in units(host).items():
+        assert not any(value in text for value in secrets(host.site.catalogue).values()), name
+
+
+def test_only_root_reads_what_holds_secrets() -> None:
+    for host in hosts():
+        found = {f.content: (f.owner, f.group, f.mode) for f in host.files.values() if "made-up" in f.content}
+        allowed = {("root", "root", 0o600), ("root", host.site.catalogue.user, 0o640)}
+        assert set(found.values()) == allowed
+        dotenv = host.files[f"{host.site.catalogue.code}/core/.env"]
+        assert (dotenv.owner, dotenv.group, dotenv.mode) == ("root", "deploy", 0o640)
+
+
+def test_addresses_come_from_the_inventory() -> None:
+    _, feed, research = hosts()
+    assert values(research, "featurexd")["REPLAYD_URL"] == "http://192.0.2.11:3030"
+    assert values(research, "labeld")["FEATUREXD_URL"] == "http://127.0.0.1:3051"
+    assert values(feed, "replayd")["LISTEN"] == "0.0.0.0"  # noqa: S104 (compared)
+
+
+def test_the_variables_of_the_contract_are_there() -> None:
+    (host, *_) = hosts()
+    assert {"S3_COMPACT_BUCKET", "S3_COMPACT_ENDPOINT", "AWS_SECRET_ACCESS_KEY"} <= set(
+        values(host, "replayd")
+    )
+    assert {"RUN_ARCHIVE_S3_BUCKET", "RUN_ARCHIVE_ENABLED"} <= set(values(host, "observer"))
+    assert values(host, "strategyd")["STRATEGYD_TOKEN"] == values(host, "worker")["STRATEGYD_TOKEN"]
+    assert values(host, "observer")["RUN_ARCHIVE_ENABLED"] == "true"
+
+
+def test_a_secret_that_cannot_be_carried_is_named_wherever_it_is_used() -> None:
+    alone = site()
+    given = {**secrets(alone.catalogue), "STRATEGYD_TOKEN": "hunter'2"}
+    with pytest.raises(Refused) as caught:
+        desired(alone, alone.host("one"), given)
+    users = {reason.split(": ")[0].rsplit("/", 1)[1] for reason in caught.value.reasons}
+    assert users == {f"{name}.env.j2" for name in ("strategyd", "backtestd", "worker", "console")}
+    assert all(": STRATEGYD_TOKEN: holds a quote" in reason for reason in caught.value.reasons)
+    assert "hunter" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("X={{ nothing }}", "'nothing' is undefined"),
+        ("X={{ secret.NOTHING }}", "has no attribute 'NOTHING'"),
+        ("X={{ settings.nothing }}", "has no attribute 'nothing'"),
+        ("X={{ 'a' ~ nothing }}", "'nothing' is undefined"),
+        ("X={{ broken", "TemplateSyntaxError"),
+        ("{% include 'nothing.j2' %}", "TemplateNotFound"),
+    ],
+)
+def test_a_wrong_template_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, reason: str
+) -> None:
+    (tmp_path / "env").mkdir()
+    (tmp_path / "env" / "labeld.env.j2").write_text(text)
+    folders = [tmp_path, ROOT / "templates", ROOT / "templates/env", ROOT / "templates/units"]
+    monkeypatch.setattr(render.TEMPLATES, "loader", FileSystemLoader(folders))
+    with pytest.raises(Refused) as caught:
+        wanted(site())
+    (found,) = caught.value.reasons
+    assert found.startswith("templates/env/labeld.env.j2: ")
+    assert reason in found
+
+
+def test_what_tracebacks_print_shows_no_content() -> None:
+    for host in hosts():
+        shown = repr(host)
+        assert not any(value in shown for value in secrets(host.site.catalogue).values())
+        assert "0600, " in shown
