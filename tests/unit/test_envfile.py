@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from stack.envfile import Marks
 from stack.errors import Refused
 
-
 REFUSAL = "file: X: holds a quote, backslash or control character, which an env file cannot carry"
 
 

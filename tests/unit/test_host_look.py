@@ -1,0 +1,112 @@
+"""The look: what it says of this machine, and of one that has no python."""
+
+import hashlib
+import json
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import look
+import pytest
+
+from facts.look import Look
+from stack.site import ROOT
+
+REQUEST: dict[str, Any] = {
+    "code": "/nonexistent/code",
+    "user": "root",
+    "packages": ["dpkg", "no-such-package"],
+    "files": [],
+    "units": [],
+    "ports": [],
+}
+
+
+def looked(path: str | None = None, **request: Any) -> dict[str, Any]:
+    """Run the fact's own command in a shell, program and request over stdin."""
+    lines = [(ROOT / "host" / "look.py").read_text(), REQUEST | request]
+    done = subprocess.run(
+        ["/bin/sh", "-c", Look().command()],
+        input="".join(f"{json.dumps(line)}\n" for line in lines),
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": path or os.environ["PATH"]},
+    )
+    assert done.returncode == 0, done.stderr
+    return Look().process(done.stdout.splitlines())
+
+
+def test_a_host_without_python_says_what_decides(tmp_path: Path) -> None:
+    stat = shutil.which("stat")
+    assert stat
+    (tmp_path / "stat").symlink_to(stat)
+    seen = looked(str(tmp_path))
+    assert set(seen) == {"os", "disk_free_mb"}
+    assert seen["os"] == look.os_release()
+    disk = os.statvfs("/")
+    assert abs(seen["disk_free_mb"] - disk.f_bavail * disk.f_frsize // 2**20) < 500
+
+
+def test_one_look_answers_everything(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("content")
+    file.chmod(0o640)
+    me = pwd.getpwuid(os.getuid()).pw_name
+    seen = looked(files=[str(file), str(tmp_path), str(tmp_path / "none")])
+    assert seen["files"][str(file)][:3] == [hashlib.sha256(b"content").hexdigest(), "0640", me]
+    assert seen["files"][str(tmp_path)][0] == "directory"
+    assert seen["files"][str(tmp_path / "none")] is None
+    assert seen["installed"] == ["dpkg"]
+    assert seen["user"] is True
+    assert (seen["code"], seen["release"], seen["manifest"]) == (None, None, None)
+
+
+def test_who_is_not_there_is_told(tmp_path: Path) -> None:
+    seen = looked(user="nobody-of-this-name", code=str(tmp_path))
+    assert seen["user"] is False
+    assert seen["code"] == "tree"
+
+
+def test_the_live_release_is_where_the_code_leads(tmp_path: Path) -> None:
+    (tmp_path / "releases" / "one" / "code").mkdir(parents=True)
+    (tmp_path / "live").symlink_to(tmp_path / "releases" / "one" / "code")
+    seen = looked(code=str(tmp_path / "live"))
+    assert (seen["code"], seen["release"]) == ("link", "one")
+
+
+LOOPBACKS = {"127.0.0.1": socket.AF_INET}
+if Path("/proc/net/if_inet6").exists() and Path("/proc/net/if_inet6").read_text():
+    LOOPBACKS["::1"] = socket.AF_INET6
+
+
+@pytest.mark.parametrize("address", LOOPBACKS)
+def test_who_listens_is_found(address: str) -> None:
+    with socket.create_server((address, 0), family=LOOPBACKS[address]) as server:
+        port = server.getsockname()[1]
+        name, pid, _ = looked(ports=[port])["listeners"][str(port)]
+    assert (name, pid) == (Path("/proc/self/comm").read_text().strip(), str(os.getpid()))
+    assert look.listeners([port]) == {}
+
+
+def test_a_client_is_no_listener() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+        client.connect(server.getsockname())
+        assert look.listeners([client.getsockname()[1]]) == {}
+
+
+def test_a_process_that_ended_has_nothing_open(tmp_path: Path) -> None:
+    assert look.open_files(tmp_path / "4711") == set()
+
+
+@pytest.mark.parametrize("text", [None, "", "{"])
+def test_a_record_that_is_missing_or_torn_is_none(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "state.json"
+    if text is not None:
+        file.write_text(text)
+    assert look.saved(file) is None
+    file.write_text('{"state": "good"}')
+    assert look.saved(file) == {"state": "good"}
