@@ -1,0 +1,101 @@
+"""Makes the checks from the catalogue: which hosts, services, files and ports each test is run for."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import paramiko
+import pytest
+
+from stack.desired import Desired, load
+from stack.errors import Refused
+from tests.verify.connection import Unreadable
+from tests.verify.observed import Observed
+from tests.verify.probes import uses
+
+Cases = Iterable[tuple[str, object]]
+
+# What a test may be made for, by the name of its argument: each host's cases, by the name in the test's id.
+KINDS: dict[str, Callable[[Desired], Cases]] = {
+    "package": lambda w: [(name, name) for name in w.site.catalogue.packages],
+    "path": lambda w: [(path, path) for path in [*w.files, *w.programs, *w.trusted, *w.directories]],
+    "unit": lambda w: [(unit, unit) for unit in w.enabled],
+    "service": lambda w: [(s.name, s) for s in w.services],
+    "served": lambda w: [(s.name, s) for s in w.services if s.port is not None],
+    "guarded": lambda w: [(s.name, s) for s in w.services if s.health.http and s.health.http.auth],
+    "stable": lambda w: [(s.name, s) for s in w.services if s.health.stable is not None],
+    "pair": lambda w: [(b.name, (a, b)) for a, b in zip(w.services, w.services[1:], strict=False)],
+    "use": lambda w: [(f"{s.name}-{o.name}", (s, o, at)) for s in w.services for o, at in uses(w, s)],
+    "timer": lambda w: [(t.name, t) for t in w.site.timers_on(w.host)],
+    "data": lambda w: [(path, path) for path in data_paths(w)],
+    "shared": lambda w: [(item.path, item) for item in w.site.catalogue.shared],
+}
+observations = pytest.StashKey[dict[str, Observed | str]]()
+
+
+def data_paths(wanted: Desired) -> list[str]:
+    catalogue = wanted.site.catalogue
+    shared = [f"/opt/quantlab/shared/{item.path}" for item in catalogue.shared]
+    return list(dict.fromkeys([*catalogue.data, *shared, *wanted.logs]))
+
+
+def look(wanted: Desired) -> Observed | str:
+    """A host as it is, or why it cannot be looked at."""
+    try:
+        return Observed(wanted)
+    except (OSError, paramiko.SSHException, Unreadable) as error:
+        return f"{wanted.host.name}: cannot be looked at: {type(error).__name__}: {error}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    try:
+        hosts = load()
+    except Refused as refused:
+        pytest.exit("\n".join(f"refused: {reason}" for reason in refused.reasons), returncode=2)
+    if config.option.collectonly:
+        return
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        seen = dict(zip(hosts, pool.map(look, hosts.values()), strict=True))
+    reasons = [each for each in seen.values() if isinstance(each, str)]
+    if len(reasons) == len(hosts):
+        then = "next: is it up and deployed? `make deploy` does both for a lab"
+        pytest.exit("\n".join([*reasons, then]), returncode=1)
+    config.stash[observations] = seen
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    hosts = load()
+    for kind, cases in KINDS.items():
+        if kind in metafunc.fixturenames:
+            made = [(w, name, case) for w in hosts.values() for name, case in cases(w)]
+            ids = [f"{w.host.name}-{name}" for w, name, _ in made]
+            metafunc.parametrize(("where", kind), [(w, case) for w, _, case in made], ids=ids)
+            return
+    metafunc.parametrize("where", list(hosts.values()), ids=list(hosts))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A kind that the catalogue has none of (no timers, say) makes no test, rather than a skipped one."""
+    empty = [item for item in items if isinstance(item, pytest.Function) and item.name.endswith("[NOTSET]")]
+    if empty:
+        config.hook.pytest_deselected(items=empty)
+        items[:] = [item for item in items if item not in empty]
+
+
+@pytest.fixture
+def seen(where: Desired, pytestconfig: pytest.Config) -> Observed:
+    """The host as it was when this run began."""
+    found = pytestconfig.stash[observations][where.host.name]
+    if isinstance(found, str):
+        pytest.fail(found, pytrace=False)
+    return found
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Restarts are no failure, but nobody should have to look for them."""
+    for name, found in config.stash.get(observations, {}).items():
+        if isinstance(found, Observed):
+            for unit, properties in found.units.items():
+                if properties.get("NRestarts", "0") != "0":
+                    times = properties["NRestarts"]
+                    terminalreporter.write_line(f"{name}: {unit} has restarted {times} times by itself")

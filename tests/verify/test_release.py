@@ -1,0 +1,35 @@
+"""What is live: the code link, the release's state, the processes that run from it."""
+
+import re
+
+from stack.catalogue import Service
+from stack.desired import Desired
+from tests.verify.observed import Observed
+from tests.verify.saying import journal, redeploy, require
+
+RELEASE = re.compile(r"/opt/quantlab/releases/[^/]+/code")
+
+
+def test_code_leads_into_a_release(where: Desired, seen: Observed) -> None:
+    code, leads = where.site.catalogue.code, seen.release["leads"]
+    whole = RELEASE.fullmatch(leads) is not None
+    require(whole, where, code, f"leads to {leads or 'nowhere'}, not into a release", redeploy(where))
+    there = seen.machine.file(leads).is_directory
+    require(there, where, code, f"leads to {leads}, which is not there", redeploy(where))
+
+
+def test_release_is_good(where: Desired, seen: Observed) -> None:
+    state, leads = seen.release["state"], seen.release["leads"]
+    require(state == "good", where, leads, f"its state is {state!r}, not 'good'", redeploy(where))
+
+
+def test_process(where: Desired, seen: Observed, service: Service) -> None:
+    """Runs as the user, from a release that is still there: an older one, if nothing of it changed since."""
+    pid = seen.units[f"{service.unit}.service"].get("MainPID", "0")
+    require(pid != "0", where, service.unit, "has no process", journal(where, service.unit))
+    process, user = seen.processes[pid], where.site.catalogue.user
+    wrong = [] if process.user == user else [f"runs as {process.user}, not as {user}"]
+    inside = RELEASE.match(process.folder) and not process.folder.endswith(" (deleted)")
+    if not inside or not process.folder.endswith(f"/code/{service.directory}"):
+        wrong.append(f"runs in {process.folder or 'no folder'}, not in a release's {service.directory}")
+    require(not wrong, where, service.unit, "; ".join(wrong), f"sudo systemctl restart {service.unit}")
