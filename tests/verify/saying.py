@@ -15,7 +15,7 @@ def require(good: bool, where: Desired, what: str, wrong: str, then: str) -> Non
 
 
 def redeploy(where: Desired) -> str:
-    return f"`ENV={where.site.environment} make deploy` puts it right"
+    return f"`ENV={where.site.environment} make deploy`"
 
 
 def journal(where: Desired, unit: str) -> str:

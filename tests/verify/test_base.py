@@ -64,7 +64,7 @@ def test_data_is_the_users_alone(where: Desired, seen: Observed, data: str) -> N
     if data not in seen.writable[user]:
         wrong.append(f"{user} cannot write to it")
     if data in seen.writable["nobody"]:
-        wrong.append("nobody can write to it")
+        wrong.append("user nobody can write to it")
     require(
         not wrong,
         where,
