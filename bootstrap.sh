@@ -1,25 +1,15 @@
 #!/bin/sh
-# Makes .venv exactly what requirements.txt says. Needs nothing but a Debian or another machine with
-# Python 3.11 or newer, git and ssh; on Debian it installs what of these is missing.
+# Makes .venv exactly what requirements.txt says, on a machine with Python 3.11 or newer.
 set -eu
 cd "$(dirname "$0")"
 
-missing=""
-python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || missing="python3 python3-venv"
-command -v git >/dev/null || missing="$missing git"
-command -v ssh >/dev/null || missing="$missing openssh-client"
-if [ -n "$missing" ]; then
-    if ! command -v apt-get >/dev/null; then
-        echo "bootstrap: install these first: $missing (Python 3.11 or newer)" >&2
-        exit 2
-    fi
-    root=""
-    [ "$(id -u)" = 0 ] || root=sudo
-    echo "bootstrap: installing $missing"
-    $root apt-get update -qq
-    # shellcheck disable=SC2086 # a list of words
-    $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+./need.sh python3:python3 git:git ssh:openssh-client
+if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    echo "Python 3.11 or newer is needed; this is $(python3 --version)" >&2
+    exit 2
 fi
+# Debian keeps what makes virtual environments in a package of its own, which has no command.
+python3 -c 'import ensurepip' 2>/dev/null || ./need.sh no-such-command:python3-venv
 
 [ -x .venv/bin/python ] || python3 -m venv .venv
 # uv itself comes from the same lock: its entry is the part of the file that pip can use on its own.

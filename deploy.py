@@ -20,7 +20,7 @@ if seen is not None:
     if plan.refusals:
         base.stop_here(name="Refuse", lines=plan.refusals)
     elif plan.empty:
-        base.nothing(name="Compare with the catalogue")
+        base.nothing(name=f"Nothing to change: release {plan.release} is live")
     else:
         base.provision(plan)
         prepared = release.prepare(plan)

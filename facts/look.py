@@ -41,4 +41,8 @@ def look(host: Host, desired: Desired) -> dict[str, Any] | None:
     }
     source = (ROOT / "host" / "look.py").read_text()
     stdin = [json.dumps(source), json.dumps(request)]
-    return host.get_fact(Look, _sudo=True, _stdin=stdin)
+    try:
+        return host.get_fact(Look, _sudo=True, _stdin=stdin)
+    except EOFError:  # pyinfra asked for the password where nobody can type
+        user = desired.host.data.get("ssh_user", "the SSH user")
+        return {"refused": f"sudo asks for a password: allow {user} sudo without, or run from a terminal"}

@@ -11,15 +11,16 @@ from service import explain
 
 
 def confirm(request: dict[str, Any]) -> dict[str, Any]:
-    """Wait until each service has been up for request["settle"] seconds as the process that passed
-    its gate; then mark the release good and prune old ones."""
+    """Wait until each service that request["run"] started has been up for request["settle"] seconds, as
+    the process that passed its gate; then mark the release good and prune old ones."""
     started = read_json(STATE / "started.json", {})
     for service in request["services"]:
         mark = started.get(service["name"], {})
-        left = mark.get("at", 0) + request["settle"] - time.time()
+        ours = mark.get("run") == request["run"]
+        left = mark["at"] + request["settle"] - time.time() if ours else 0
         time.sleep(min(max(left, 0), request["settle"]))
         now = show(f"{service['unit']}.service", "MainPID", "ActiveState")
-        if now["ActiveState"] != "active" or now["MainPID"] != mark.get("pid", now["MainPID"]):
+        if now["ActiveState"] != "active" or (ours and now["MainPID"] != mark["pid"]):
             raise Failed(explain(service | {"release": request["id"]}, "was healthy, then died"))
     run(["systemctl", "start", "quantlab.target"], what="quantlab.target")
     write(RELEASES / request["id"] / "state.json", json.dumps({"state": "good", "at": time.time()}))

@@ -15,6 +15,8 @@ from typing import Any
 
 from common import MIRROR, RELEASES, SHARED, Failed, read_json, run, write
 
+BUILT = {"node": "node_modules", "python": ".venv"}  # where each runtime's dependencies are put
+
 
 def prepare(request: dict[str, Any]) -> dict[str, Any]:
     """Build release request["id"]; return its per-service digests."""
@@ -118,6 +120,7 @@ def check_out(request: dict[str, Any], code: Path) -> None:
     git(request, "config", f"branch.{branch}.remote", "origin", cwd=code)
     git(request, "config", f"branch.{branch}.merge", f"refs/heads/{branch}", cwd=code)
     ours = [item["path"] for item in request["shared"]] + request["generated"]
+    ours += [f"{item['path']}/{folder}" for item in request["builds"] for folder in BUILT.values()]
     exclude = code / ".git" / "info" / "exclude"
     exclude.write_text("".join(f"/{path}\n" for path in ours))
 
@@ -147,7 +150,7 @@ def build(request: dict[str, Any], code: Path, item: dict[str, str]) -> str:
     Returns the key that they depend on: lock file, folder and runtime version.
     """
     node = item["runtime"] == "node"
-    where, folder = code / item["path"], "node_modules" if node else ".venv"
+    where, folder = code / item["path"], BUILT[item["runtime"]]
     lock = where / ("package-lock.json" if node else "requirements.txt")
     if not lock.exists():
         raise Failed(f"build of {item['path']}: {lock.name} is missing at commit {request['commit'][:12]}")

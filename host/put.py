@@ -22,13 +22,17 @@ def ids(entry: dict[str, Any]) -> tuple[int, int]:
 def put_file(path: Path, entry: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "w") as file:
-        os.fchown(descriptor, *ids(entry))
-        os.fchmod(descriptor, entry["mode"])
-        file.write(entry["content"])
-        file.flush()
-        os.fsync(descriptor)
-    Path(name).replace(path)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            os.fchown(descriptor, *ids(entry))
+            os.fchmod(descriptor, entry["mode"])
+            file.write(entry["content"])
+            file.flush()
+            os.fsync(descriptor)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def put_directory(path: Path, entry: dict[str, Any]) -> None:

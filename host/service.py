@@ -30,6 +30,7 @@ def start(request: dict[str, Any]) -> dict[str, Any]:
     started = read_json(STARTED, {})
     started[request["name"]] = {
         "digest": request["digest"],
+        "run": request["run"],
         "pid": after["MainPID"],
         "at": time.time(),
         "seconds": seconds,

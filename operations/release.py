@@ -51,6 +51,7 @@ def confirm(plan: Plan) -> None:
     if plan.activate or plan.starts or plan.confirm:
         request: dict[str, Any] = {
             "id": plan.release,
+            "run": plan.run,
             "settle": SETTLE,
             "keep": plan.desired.site.settings.keep_releases,
             "services": [{"name": s.name, "unit": s.unit} for s in plan.desired.services],

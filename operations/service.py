@@ -36,6 +36,7 @@ def start(
         "start_timeout": service.start_timeout,
         "code": plan.desired.site.catalogue.code,
         "release": plan.release,
+        "run": plan.run,
         "digest": {**plan.digests, **fresh}.get(service.name, ""),
     }
     yield StringCommand(installed("start"), _sudo=True, _stdin=json.dumps(request))

@@ -185,11 +185,23 @@ def problems(raw: Any, error: ValidationError) -> list[str]:
     ]
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML's own rule, which its parser does not keep: a key stands once in a mapping."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        if doubles := {key for key in keys if keys.count(key) > 1}:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"given twice: {', '.join(sorted(doubles))}", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
 def load(path: Path) -> Catalogue:
     """Read and check a catalogue. Raises Refused with every problem at once, each naming the file."""
     try:
-        raw = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+        raw = yaml.load(path.read_text(), _Loader)  # noqa: S506 (a SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise Refused(f"{path}: cannot be read as YAML: {error}") from error
     try:
         catalogue = Catalogue.model_validate(raw)

@@ -21,12 +21,12 @@ def table(catalogue: Catalogue) -> str:
     """The services as a Markdown table, in start order."""
     lines = ["| # | service | unit | role | port | healthy when | env file | needs |", "|" + "---|" * 8]
     for number, service in enumerate(catalogue.services, 1):
-        cells = [number, service.name, service.unit, service.role, service.port or "–", health(service)]
-        cells += [f"/etc/quantlab/{service.env_file}", ", ".join(service.needs) or "–"]
+        cells = [number, service.name, service.unit, service.role, service.port or "-", health(service)]
+        cells += [f"/etc/quantlab/{service.env_file}", ", ".join(service.needs) or "-"]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     for timer in catalogue.timers:
-        cells = ["–", timer.name, f"{timer.unit}.timer", timer.role, "–", f"runs {timer.schedule}"]
-        cells += [f"/etc/quantlab/{timer.env_file}", "–"]
+        cells = ["-", timer.name, f"{timer.unit}.timer", timer.role, "-", f"runs {timer.schedule}"]
+        cells += [f"/etc/quantlab/{timer.env_file}", "-"]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
 

@@ -33,6 +33,7 @@ class Plan:
     put: dict[str, Any] | None = None
     prepare: dict[str, Any] | None = None
     release: str = ""  # to be live at the end
+    run: str = ""  # names this run, so that the last step knows what it started
     activate: bool = False
     digests: dict[str, str] = field(default_factory=dict)  # known ones; a new release brings its own
     running: dict[str, str] = field(default_factory=dict)  # digest that each active service was started with
@@ -107,7 +108,7 @@ def plan(desired: Desired, observed: dict[str, Any], revision: Revision, release
     "disk_free_mb" alone and so differs in everything.
     """
     catalogue = desired.site.catalogue
-    if refused := refusals(desired, observed):
+    if refused := [observed["refused"]] if "refused" in observed else refusals(desired, observed):
         return Plan(desired, refusals=refused)
     seen = observed.get("files", {})
     put = {
@@ -122,6 +123,8 @@ def plan(desired: Desired, observed: dict[str, Any], revision: Revision, release
     drifted = bool(differing(desired.files, seen))
     units = observed.get("units", {})
     unit_off = any(units.get(unit, {}).get("UnitFileState") != "enabled" for unit in desired.enabled)
+    timers = [unit for unit in desired.enabled if unit.endswith(".timer")]
+    timer_off = any(units.get(unit, {}).get("ActiveState") != "active" for unit in timers)
     started = observed.get("started", {})
     return Plan(
         desired,
@@ -131,13 +134,14 @@ def plan(desired: Desired, observed: dict[str, Any], revision: Revision, release
         put=put if any(put.values()) else None,
         prepare=request(desired, revision, release, wanted, by) if fresh else None,
         release=release if fresh else observed["release"],
-        activate=fresh or drifted or unit_off,
+        run=release,
+        activate=fresh or drifted or unit_off or timer_off,
         digests={} if fresh else manifest["services"],
         running={
             s.name: started.get(s.name, {}).get("digest", "")
             for s in desired.services
             if units.get(f"{s.unit}.service", {}).get("ActiveState") == "active"
-            and not differing({p: desired.files[p] for p in unit_files(s)}, seen)
+            and all((seen.get(path) or [""])[0] == desired.files[path].sha256 for path in unit_files(s))
         },
         confirm=fresh or (observed.get("state") or {}).get("state") != "good",
     )

@@ -126,7 +126,7 @@ class Renderer:
             return TEMPLATES.get_template(template).render(context)
         except UndefinedError as error:
             raise Refused(f"templates/{template}: {error.message}") from None
-        except TemplateError as error:
+        except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
             raise Refused(f"templates/{template}: {type(error).__name__}: {error}") from None
 
     def unit(self, template: str, program: Program | None, **more: Any) -> File:

@@ -83,7 +83,11 @@ def place(environment: str, names: dict[str, Any], catalogue: Catalogue) -> dict
     data: dict[str, dict[str, Any]] = {}
     roles: dict[str, set[str]] = {}
     for role, hosts in lists.items():
-        for name, host_data in hosts:
+        for entry in hosts:
+            if not (isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[1], dict)):
+                reasons.append(f"{where}: {role}: each host is (name, {{data}})")
+                continue
+            name, host_data = entry
             if data.setdefault(name, host_data) != host_data:
                 reasons.append(f"{where}: {role}: {name} is described twice and differently")
             roles.setdefault(name, set()).add(role)
@@ -121,6 +125,8 @@ def load(environment: str | None = None, root: Path = ROOT) -> Site:
         settings = settings_files.load(root / "group_data" / f"{names.get('_settings', environment)}.py")
     except Refused as refused:
         reasons += refused.reasons
+    except Exception as error:
+        reasons.append(f"inventory/{environment}.py: {type(error).__name__}: {error}")
     if reasons or catalogue is None or settings is None:
         raise Refused(*reasons)
     return Site(environment, catalogue, settings, place(environment, names, catalogue))

@@ -25,7 +25,10 @@ def open_vault(path: Path, identity: Path, wanted: Iterable[str]) -> dict[str, s
         plain = pyrage.decrypt(path.read_bytes(), [_identity(identity.read_text())])
     except (pyrage.DecryptError, pyrage.IdentityError) as error:
         raise Refused(f"{path}: cannot be opened with {identity}: {error}") from None
-    values = yaml.safe_load(plain)
+    try:
+        values = yaml.safe_load(plain)
+    except (yaml.YAMLError, UnicodeDecodeError):  # their texts would quote the secrets
+        raise Refused(f"{path}: does not hold YAML") from None
     if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
         raise Refused(f"{path}: must hold a mapping of names to strings")
     names = set(wanted)

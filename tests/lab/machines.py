@@ -18,7 +18,7 @@ class Result:
     text: str
 
 
-def run(*command: str, timeout: float = 600, **env: str) -> Result:
+def run(*command: str, **env: str) -> Result:
     """Run a command in the project as an operator would, against this test's lab."""
     done = subprocess.run(
         command,
@@ -28,7 +28,7 @@ def run(*command: str, timeout: float = 600, **env: str) -> Result:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=timeout,
+        timeout=600,
     )
     return Result(done.returncode, done.stdout)
 
