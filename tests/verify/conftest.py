@@ -44,7 +44,9 @@ def look(wanted: Desired) -> Observed | str:
     try:
         return Observed(wanted)
     except (OSError, paramiko.SSHException, Unreadable) as error:
-        return f"{wanted.host.name}: cannot be looked at: {type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}"
+        then = "is it up and deployed? `make deploy`"
+        return f"{wanted.host.name}: cannot be looked at: {reason}\n  next: {then}"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,19 +54,23 @@ def pytest_configure(config: pytest.Config) -> None:
         hosts = load()
     except Refused as refused:
         pytest.exit("\n".join(f"refused: {reason}" for reason in refused.reasons), returncode=2)
-    if config.option.collectonly:
-        return
     with ThreadPoolExecutor(max_workers=16) as pool:
         seen = dict(zip(hosts, pool.map(look, hosts.values()), strict=True))
-    reasons = [each for each in seen.values() if isinstance(each, str)]
-    if len(reasons) == len(hosts):
-        then = "next: is it up and deployed? `make deploy` does both for a lab"
-        pytest.exit("\n".join([*reasons, then]), returncode=1)
     config.stash[observations] = seen
+
+
+def readable(config: pytest.Config, name: str) -> bool:
+    return isinstance(config.stash[observations][name], Observed)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     hosts = load()
+    if "looked" in metafunc.fixturenames:
+        looked = metafunc.config.stash[observations]
+        metafunc.parametrize("looked", list(looked.values()), ids=list(looked))
+        return
+    # A host that cannot be looked at fails one test, not two hundred.
+    hosts = {name: w for name, w in hosts.items() if readable(metafunc.config, name)}
     for kind, cases in KINDS.items():
         if kind in metafunc.fixturenames:
             made = [(w, name, case) for w in hosts.values() for name, case in cases(w)]
@@ -86,8 +92,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def seen(where: Desired, pytestconfig: pytest.Config) -> Observed:
     """The host as it was when this run began."""
     found = pytestconfig.stash[observations][where.host.name]
-    if isinstance(found, str):
-        pytest.fail(found, pytrace=False)
+    assert isinstance(found, Observed)
     return found
 
 

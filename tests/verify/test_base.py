@@ -1,9 +1,17 @@
 """The host itself: packages, user, every file and folder, and who may write where."""
 
+import pytest
+
 from stack.catalogue import Shared
 from stack.desired import Desired
 from tests.verify.observed import Observed
 from tests.verify.saying import redeploy, require
+
+
+def test_host(looked: Observed | str) -> None:
+    """The host can be reached, with the key that is known, and has what is needed to look at it."""
+    if isinstance(looked, str):
+        pytest.fail(looked, pytrace=False)
 
 
 def test_package(where: Desired, seen: Observed, package: str) -> None:
