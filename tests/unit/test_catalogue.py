@@ -165,10 +165,24 @@ def test_incoherences_are_told_at_once(tmp_path: Path) -> None:
     assert len(reasons(tmp_path, change)) == 2
 
 
-@pytest.mark.parametrize("text", ["services: [", "a: b: c", "\tx: 1"])
+@pytest.mark.parametrize("text", ["services: [", "a: b: c", "\tx: 1", "? [a]\n: 1"])
 def test_what_is_not_yaml_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "catalogue.yaml"
     file.write_text(text)
+    with pytest.raises(Refused, match="cannot be read as YAML"):
+        catalogues.load(file)
+
+
+def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "catalogue.yaml"
+    file.write_text(CATALOGUE.read_text().replace("port: 3061", "port: 3061\n    port: 3062"))
+    with pytest.raises(Refused, match=r"(?s)catalogue\.yaml: .*given twice: port.*line "):
+        catalogues.load(file)
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "catalogue.yaml"
+    file.write_bytes("user: é".encode("latin-1"))
     with pytest.raises(Refused, match="cannot be read as YAML"):
         catalogues.load(file)
 

@@ -42,6 +42,7 @@ def systemd(text: str) -> dict[str, str]:
 @example("a\nROOT=1")
 @example("a\u2028ROOT=1")
 @example("\x000\x00")
+@example("\ufffe")
 @example('$HOME `id` ${X} #no " ! * ~ é 日本 \t%d')
 def test_any_value_is_carried_or_refused(value: str) -> None:
     text = written(value)
@@ -83,6 +84,11 @@ def test_a_value_may_be_put_together(host: str, port: str) -> None:
             marks.fill(template, "file")
     else:
         assert systemd(marks.fill(template, "file")) == {"URL": f"http://{host}:{port}/x"}
+
+
+@pytest.mark.parametrize("sign", ["\ufffe", "\uffff", "\ufdd0", "\U0001fffe", "\U0010ffff", "\ud800"])
+def test_what_systemd_would_silently_drop_is_refused(sign: str) -> None:
+    assert written(f"a{sign}b") is None
 
 
 def test_every_variable_at_fault_is_named_at_once() -> None:

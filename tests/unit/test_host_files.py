@@ -85,7 +85,7 @@ def test_put_never_shows_content(tmp_path: Path) -> None:
     stranger = {**entry("hunter2"), "owner": "nobody-of-this-name"}
     done = put(files={str(tmp_path / "file"): stranger})
     assert done.returncode != 0
-    assert not (tmp_path / "file").exists()
+    assert list(tmp_path.iterdir()) == []
     assert "hunter2" not in done.stdout + done.stderr
 
 

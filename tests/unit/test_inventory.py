@@ -37,6 +37,12 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert len(refused({"market": [("a", {})], "consol": [("a", {"x": 1})]})) == 4
 
 
+@pytest.mark.parametrize("entry", ["one", ("one",), ("one", "data"), ("one", {}, {})])
+def test_a_host_that_is_no_pair_is_refused(entry: Any) -> None:
+    (reason,) = refused({**ONE, "console": [entry]})
+    assert reason == "inventory/test.py: console: each host is (name, {data})"
+
+
 def test_private_names_are_not_roles() -> None:
     assert list(place("test", {**ONE, "_hosts": [("other", {})], "note": "text"}, catalogue())) == ["one"]
 

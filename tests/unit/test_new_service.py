@@ -23,7 +23,7 @@ unit: quantlab-riskd
 role: research
 directory: services/riskd
 runtime: python
-start: python3 riskd.py --strict
+start: python3 riskd.py --limit 5%
 build: services/riskd
 port: 3071
 health: {http: {path: /ready, status: 204, auth: RISKD_TOKEN}}
@@ -61,7 +61,7 @@ def test_its_env_file_and_unit_are_rendered(eleven: Desired) -> None:
     assert env.content == "PORT='3071'\nSTRATEGYD_URL='http://127.0.0.1:3031'\nTOKEN='value-RISKD_TOKEN'\n"
     unit = eleven.files["/etc/systemd/system/quantlab-riskd.service"].content.splitlines()
     code = eleven.site.catalogue.code
-    assert f"ExecStart={code}/services/riskd/.venv/bin/python3 riskd.py --strict" in unit
+    assert f"ExecStart={code}/services/riskd/.venv/bin/python3 riskd.py --limit 5%%" in unit
     assert f"WorkingDirectory={code}/services/riskd" in unit
     assert "ReadWritePaths=/opt/quantlab/shared/services/riskd/limits" in unit
     (probe,) = (line for line in unit if line.startswith("ExecStartPost="))

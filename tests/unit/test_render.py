@@ -137,6 +137,8 @@ def test_a_secret_that_cannot_be_carried_is_named_wherever_it_is_used() -> None:
         ("X={{ secret.NOTHING }}", "has no attribute 'NOTHING'"),
         ("X={{ settings.nothing }}", "has no attribute 'nothing'"),
         ("X={{ 'a' ~ nothing }}", "'nothing' is undefined"),
+        ("X={{ 1 + 'a' }}", "TypeError"),
+        ("X={{ 1 / 0 }}", "ZeroDivisionError"),
         ("X={{ broken", "TemplateSyntaxError"),
         ("{% include 'nothing.j2' %}", "TemplateNotFound"),
     ],

@@ -90,6 +90,18 @@ def test_mistakes_in_catalogue_and_settings_are_told_together(tmp_path: Path) ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("market = [", "SyntaxError: "), ("market = nothing", "NameError: "), ("1 / 0", "ZeroDivisionError: ")],
+)
+def test_an_inventory_that_cannot_be_run_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+    root = root_with(tmp_path, CATALOGUE.read_text(), text, GOOD)
+    with pytest.raises(Refused) as caught:
+        sites.load("test", root)
+    (found,) = caught.value.reasons
+    assert found.startswith(f"inventory/test.py: {reason}")
+
+
 @pytest.fixture
 def sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Put made-up secrets and an identity where an environment's settings look for them."""

@@ -103,6 +103,14 @@ def test_what_is_no_mapping_of_strings_is_refused(tmp_path: Path, pair: Pair, pl
     assert refused(tmp_path, sealed, pair[0]) == ("secrets.age: must hold a mapping of names to strings",)
 
 
+@pytest.mark.parametrize(
+    "plain", [b"A_TOKEN: hunter2: x\n", b"A_TOKEN: [hunter2\n", b"A_TOKEN: hunter2\xff\n"]
+)
+def test_what_is_no_yaml_is_refused_without_quoting_it(tmp_path: Path, pair: Pair, plain: bytes) -> None:
+    sealed = pyrage.encrypt(plain, [pyrage.x25519.Recipient.from_str(pair[1])])
+    assert refused(tmp_path, sealed, pair[0]) == ("secrets.age: does not hold YAML",)
+
+
 def test_missing_files_are_named(tmp_path: Path, pair: Pair) -> None:
     with pytest.raises(Refused, match=r"none\.age: no such secrets file"):
         open_vault(tmp_path / "none.age", pair[0], [])
