@@ -1,8 +1,8 @@
 #!/bin/sh
 # Boots one host; run in a mount namespace of its own, so that its overlay goes when it goes.
-#   boot.sh IMAGE HOST-FOLDER CONTROL-GROUPS(space-separated) systemd-nspawn …
+#   boot.sh LAYERS(colon-separated) HOST-FOLDER CONTROL-GROUPS(space-separated) systemd-nspawn …
 set -eu
-image=$1
+layers=$1
 host=$2
 groups=$3
 shift 3
@@ -17,5 +17,7 @@ for group in $groups; do
 	echo $$ >"$group/cgroup.procs"
 done
 
-mount -t overlay lab -o "lowerdir=$image,upperdir=$host/upper,workdir=$host/work" "$host/root"
+# redirect_dir: a host may rename any of its folders, as on a real disk, also one of a lower layer.
+options="lowerdir=$layers,upperdir=$host/upper,workdir=$host/work,redirect_dir=on"
+mount -t overlay lab -o "$options" "$host/root"
 exec "$@"

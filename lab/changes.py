@@ -49,8 +49,10 @@ def snapshot(settings: Settings, name: str, label: str) -> None:
     start = time.monotonic()
     with alone(settings, shared=True), _held(machine):
         machine.stop(orderly=True)
-        machine.disk.snapshot(label)
-        boot(machine, lab, bare=False)
+        try:
+            machine.disk.snapshot(label)
+        finally:  # kept or not, the host is wanted back
+            boot(machine, lab, bare=False)
     say(f"host {name} kept as '{label}' in {since(start)}")
 
 

@@ -1,17 +1,22 @@
-"""A host's disk: an overlay over the image, with copies that it can go back to.
+"""A host's disk: what it has written, over snapshots of itself, over the image.
 
-Nothing here mounts anything: the overlay is mounted by the host's own process, and goes with it.
+A snapshot copies nothing: what was written until then becomes a layer that is only read, and the
+host writes on above it. So keeping and going back take no longer than a boot, whatever is
+installed. Nothing here mounts anything: the overlay is mounted by the host's own process, and goes
+with it.
 """
 
 import os
-import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
 from lab.shell import run
+
+# The kernel takes one page of mount options: some fifty layers, of snapshots upon snapshots.
+_MOUNT_OPTIONS = 3500
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class File:
 
 @dataclass(frozen=True)
 class Disk:
-    """The folder of one host's disk. Every change is made beside its place, then renamed."""
+    """The folder of one host's disk. Only that of a stopped host may be changed."""
 
     folder: Path
 
@@ -36,54 +41,77 @@ class Disk:
         return self.folder / "upper"
 
     @property
-    def image(self) -> Path:
-        """The image that the overlay lies on: newer images do not suit what is written."""
-        return Path((self.folder / "image").read_text())
+    def layers(self) -> list[str]:
+        """What lies below: the last snapshot first, the image last."""
+        return (self.folder / "layers").read_text().split()
 
     def create(self, image: Path, files: Iterable[File]) -> None:
-        """Make a bare disk, over whatever was there before."""
+        """Make a bare disk, over whatever was there before. Snapshots stay."""
         part = self._empty()
         for file in files:
             _place(image, part, file)
-        (self.folder / "image").write_text(str(image))
-        part.rename(self.upper)
+        self._begin(part, [str(image)])
 
     def snapshot(self, name: str) -> None:
-        """Copy the disk of a stopped host."""
-        kept, part = self._kept(name), self._kept(f"{name}.part")
-        for old in (part, kept):
-            if old.exists():
-                shutil.rmtree(old)
-        part.mkdir(parents=True)
-        run("cp", "--archive", "--reflink=auto", self.upper, self.folder / "image", part)
-        part.rename(kept)
+        """Keep what is written, under a name; a snapshot that had the name is let go."""
+        if len(":".join(self.layers)) > _MOUNT_OPTIONS:
+            raise LabError(
+                f"host {self.folder.name} has {len(self.layers)} layers, more than can be mounted: go back "
+                f"to one of its snapshots first (`python -m lab reset --to …`), or to bare"
+            )
+        number = 1 + max((int(path.name) for path in self._kept_layers()), default=0)
+        layer = self.folder / "kept" / str(number)
+        layer.parent.mkdir(exist_ok=True)
+        stack = [str(layer), *self.layers]
+        self.upper.rename(layer)
+        _write(self._snapshot(name), stack)
+        self._begin(self._empty(like=layer), stack)
 
     def require(self, name: str) -> None:
         """Refuse a snapshot that is not there, before anything is stopped for it."""
-        if not self._kept(name).is_dir():
-            names = sorted(path.name for path in self._kept(name).parent.glob("*"))
+        if not self._snapshot(name).exists():
+            names = sorted(path.name for path in (self.folder / "snapshots").glob("[!.]*"))
             raise LabError(
                 f"host {self.folder.name} has no snapshot '{name}'; it has: {', '.join(names) or 'none'}"
             )
 
     def restore(self, name: str) -> None:
-        """Bring the disk of a stopped host back to a snapshot."""
-        part = self._empty()
-        run("cp", "--archive", "--reflink=auto", f"{self._kept(name) / 'upper'}/.", part)
-        shutil.copy(self._kept(name) / "image", self.folder / "image")
-        part.rename(self.upper)
+        """Go back to a snapshot."""
+        stack = self._snapshot(name).read_text().split()
+        self._begin(self._empty(like=Path(stack[0])), stack)
 
-    def _kept(self, name: str) -> Path:
+    def _snapshot(self, name: str) -> Path:
+        """The file that lists the layers of a snapshot."""
         return self.folder / "snapshots" / name
 
-    def _empty(self) -> Path:
-        """Drop the disk; return the empty folder that shall become the next one."""
-        for name in ("upper", "upper.part", "work"):
-            if (self.folder / name).exists():
-                shutil.rmtree(self.folder / name)
+    def _kept_layers(self) -> list[Path]:
+        return list((self.folder / "kept").glob("*"))
+
+    def _empty(self, like: Path | None = None) -> Path:
+        """Drop what is written; return the folder that shall be written to next."""
+        run("rm", "-rf", *(self.folder / name for name in ("upper", "upper.part", "work")))
         for name in ("upper.part", "work", "root"):
             (self.folder / name).mkdir(mode=0o755, parents=True, exist_ok=True)
-        return self.folder / "upper.part"
+        part = self.folder / "upper.part"
+        if like is not None:  # the root of the host's tree has the rights of the topmost layer
+            _same_rights(part, like)
+        return part
+
+    def _begin(self, part: Path, stack: Sequence[str]) -> None:
+        """Let the host write to a new folder above these layers, and drop what lies below nothing."""
+        _write(self.folder / "layers", stack)
+        part.rename(self.upper)
+        lists = [self.folder / "layers", *(self.folder / "snapshots").glob("*")]
+        used = {layer for file in lists for layer in file.read_text().split()}
+        unused = [layer for layer in self._kept_layers() if str(layer) not in used]
+        run("rm", "-rf", *unused)
+
+
+def _write(file: Path, stack: Sequence[str]) -> None:
+    file.parent.mkdir(exist_ok=True)
+    part = file.with_name(f".{file.name}")
+    part.write_text("".join(f"{layer}\n" for layer in stack))
+    part.replace(file)
 
 
 def _place(image: Path, upper: Path, file: File) -> None:
@@ -91,11 +119,15 @@ def _place(image: Path, upper: Path, file: File) -> None:
     for parent in reversed(Path(file.path).parents[:-1]):
         if not (upper / parent).exists():
             (upper / parent).mkdir()
-            like = (image / parent).stat()
-            os.chown(upper / parent, like.st_uid, like.st_gid)
-            (upper / parent).chmod(stat.S_IMODE(like.st_mode))
+            _same_rights(upper / parent, image / parent)
     target = upper / file.path
     target.touch(mode=0o600)
     target.write_text(file.text)
     os.chown(target, file.owner, file.owner)
     target.chmod(file.mode)
+
+
+def _same_rights(folder: Path, like: Path) -> None:
+    rights = like.stat()
+    os.chown(folder, rights.st_uid, rights.st_gid)
+    folder.chmod(stat.S_IMODE(rights.st_mode))

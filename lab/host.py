@@ -58,7 +58,7 @@ class Machine:
             f"--directory={self.disk.folder / 'root'}",
         ]  # fmt: skip
         groups = " ".join(str(group) for group in self.groups)
-        boot = ["sh", str(_BOOT), str(self.disk.image), str(self.disk.folder), groups]
+        boot = ["sh", str(_BOOT), ":".join(self.disk.layers), str(self.disk.folder), groups]
         command = ["unshare", "--mount", "--", *boot, *nspawn]
         process.start(self.record, command, log=self.log, again=_REBOOT)
 
@@ -78,7 +78,7 @@ class Machine:
         cgroup.end(self.groups, self.name)
         port = f"vb-{self.name}"
         for _ in poll(5):
-            if port not in network.ports(self.settings.bridge):
+            if port not in network.interfaces():  # on the bridge or, if that is gone, off it
                 break
         else:
             run("ip", "link", "delete", port)

@@ -49,7 +49,9 @@ def ensure() -> Path:
 def drop() -> None:
     """Remove every image that no lab stands on."""
     with locked(LOCKS / "quantlab-lab.image.lock"):
-        used = {file.read_text() for file in VARIABLE_DATA.glob("*/hosts/*/image")}
+        hosts = VARIABLE_DATA.glob("*/hosts/*")
+        lists = [file for host in hosts for file in (host / "layers", *host.glob("snapshots/*"))]
+        used = {layer for file in lists if file.exists() for layer in file.read_text().split()}
         for image in sorted(IMAGE_CACHE.glob("*")):
             if str(image) in used:
                 raise LabError(f"{image} is in use: `python -m lab down` first, for every lab")

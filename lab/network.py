@@ -50,12 +50,10 @@ def exists(interface: str) -> bool:
     return Path("/sys/class/net", interface).exists()
 
 
-def ports(bridge: str) -> set[str]:
-    """Every name of every interface on the bridge (the kernel shortens long ones)."""
-    if not exists(bridge):
-        return set()
-    links = json.loads(run("ip", "-json", "link", "show", "master", bridge) or "[]")
-    return {name for link in links if link for name in (link["ifname"], *link.get("altnames", []))}
+def interfaces() -> set[str]:
+    """Every name of every interface of this machine (the kernel shortens long ones)."""
+    links = json.loads(run("ip", "-json", "link", "show"))
+    return {name for link in links for name in (link["ifname"], *link.get("altnames", []))}
 
 
 def routes(listing: str) -> Iterator[IPv4Network]:

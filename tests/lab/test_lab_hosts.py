@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from lab import settings, ssh, state, vault
+from lab.shell import locked
 
 ROOT = Path(__file__).parents[2]
 NAME, OTHER = "qltest-lab", "qltest-two"
@@ -57,6 +58,14 @@ def as_other(lab: state.Lab, user: str) -> subprocess.CompletedProcess[bytes]:
     login = f"{lab.ssh_user}@{lab.hosts[0].address}"
     words[words.index(login)] = f"{user}@{lab.hosts[0].address}"
     return subprocess.run(words, capture_output=True, stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_run_at_a_time() -> Iterator[None]:
+    """The names of these labs are fixed, so that a run that was killed is cleared up by the next."""
+    (ROOT / ".cache").mkdir(exist_ok=True)
+    with locked(ROOT / ".cache" / "test_lab_hosts.lock"):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +161,23 @@ def test_snapshot_and_reset_go_where_they_say(lab: state.Lab) -> None:
     assert on(lab, 1, look) == kept
     assert on(lab, 1, "ls /etc/motd 2>/dev/null; echo end") == "end"
     assert json.loads(make("status", "--json"))["running"][name] is True
+
+
+def test_a_host_may_do_with_kept_files_what_a_real_disk_allows(lab: state.Lab) -> None:
+    """Folders of a lower layer cannot be renamed on every overlay; deploys rename folders."""
+    name = lab.hosts[0].name
+    rename = "sudo perl -e 'rename($ARGV[0], $ARGV[1]) or die $!' {} {}"
+    on(lab, 1, "sudo mkdir -p /srv/one/deep && echo data | sudo tee /srv/one/deep/file")
+    make("snapshot", name, "kept")
+    on(lab, 1, rename.format("/srv/one", "/srv/two"))
+    on(lab, 1, rename.format("/usr/share/doc", "/usr/share/gone"))
+    make("snapshot", name, "renamed")  # upon the other
+    make("reboot", name)
+    assert on(lab, 1, "cat /srv/two/deep/file; ls /srv; test ! -e /usr/share/doc") == "data\ntwo"
+    make("reset", "--to", "kept", name)
+    assert on(lab, 1, "cat /srv/one/deep/file; ls /srv; test -d /usr/share/doc") == "data\none"
+    make("reset", "--to", "renamed", name)
+    assert on(lab, 1, "ls /srv") == "two"
 
 
 def test_a_snapshot_that_is_not_there_stops_nothing(lab: state.Lab) -> None:
