@@ -9,7 +9,9 @@ if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     exit 2
 fi
 # Debian keeps what makes virtual environments in a package of its own, which has no command.
-python3 -c 'import ensurepip' 2>/dev/null || ./need.sh no-such-command:python3-venv
+if ! python3 -c 'import ensurepip' 2>/dev/null; then
+    ./need.sh no-such-command:python3-venv
+fi
 
 [ -x .venv/bin/python ] || python3 -m venv .venv
 # uv itself comes from the same lock: its entry is the part of the file that pip can use on its own.

@@ -24,6 +24,7 @@ def prepare(request: dict[str, Any]) -> dict[str, Any]:
     remove_unfinished()
     fetch(request)
     release.mkdir(mode=0o755)
+    (release / "files").mkdir(mode=0o700)
     check_out(request, release / "code")
     link_shared(request, release / "code")
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
@@ -31,7 +32,6 @@ def prepare(request: dict[str, Any]) -> dict[str, Any]:
     for path, file in request["files"].items():
         staged = release / "files" / path.lstrip("/")
         write(staged, file["content"], file["mode"], file["owner"], file["group"])
-    (release / "files").chmod(0o700)
     built = {item["path"]: key for item, key in zip(request["builds"], keys, strict=True)}
     manifest = {
         "id": request["id"],

@@ -143,7 +143,9 @@ def plan(desired: Desired, observed: dict[str, Any], revision: Revision, release
             if units.get(f"{s.unit}.service", {}).get("ActiveState") == "active"
             and all((seen.get(path) or [""])[0] == desired.files[path].sha256 for path in unit_files(s))
         },
-        confirm=fresh or (observed.get("state") or {}).get("state") != "good",
+        confirm=fresh
+        or (observed.get("state") or {}).get("state") != "good"
+        or units.get("quantlab.target", {}).get("ActiveState") != "active",
     )
 
 
