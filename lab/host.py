@@ -74,10 +74,14 @@ class Machine:
         self._finish()
 
     def _finish(self) -> None:
-        """End what outlived its keeper, and wait for the kernel to take the network end back."""
+        """End what outlived its keeper, and let go of the host's end of the network.
+
+        The kernel takes that back by itself, but only when the last connection has ended: one that
+        was cut off keeps it for minutes, and the next boot would find its place taken.
+        """
         cgroup.end(self.groups, self.name)
         port = f"vb-{self.name}"
-        for _ in poll(5):
+        for _ in poll(1):
             if port not in network.interfaces():  # on the bridge or, if that is gone, off it
                 break
         else:
