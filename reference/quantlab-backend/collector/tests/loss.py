@@ -38,15 +38,14 @@ def acknowledged(rig: Rig) -> set[tuple[str, int]]:
 
 
 def aim(rig: Rig, chance: random.Random) -> None:
-    """Waits for a moment to kill: any, or, every other time, one in the middle of an upload."""
-    time.sleep(chance.uniform(0.1, 1.2))
-    if chance.random() < 0.5:
+    """Waits for a moment to kill: any at all, or, two times in three, the middle of an upload."""
+    time.sleep(chance.uniform(0.1, 0.8))
+    if chance.random() < 1 / 3:
         return
     waiting = set(rig.spool.glob("*.closed"))
     end = time.monotonic() + 2
     while set(rig.spool.glob("*.closed")) <= waiting and time.monotonic() < end:
         time.sleep(0.0005)
-    time.sleep(chance.uniform(0, 0.05))
 
 
 def run(kills: int, seed: int = 1) -> Outcome:
@@ -59,8 +58,9 @@ def run(kills: int, seed: int = 1) -> Outcome:
             rig.start()
             until("the collector is healthy", rig.healthy)
             until("the uploader is at work", lambda: rig.metric("uploaded") > 0)
-            promised |= acknowledged(rig)
             aim(rig, chance)
+            promised |= acknowledged(rig)
+            time.sleep(chance.uniform(0, 0.02))
             rig.stop(rig.collector, signal.SIGKILL)
         rig.start()
         until("the collector is healthy", rig.healthy)

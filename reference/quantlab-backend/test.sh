@@ -1,0 +1,26 @@
+#!/bin/sh
+# Installs what the lock files say and runs all tests of the backend. Needs node, npm and python3 with venv,
+# and rclone (on PATH or as RCLONE_BIN), whose S3 server the tests talk to. What is installed for python
+# is kept in .test/ until its lock file changes.
+set -eu
+cd "$(dirname "$0")"
+
+rclone=${RCLONE_BIN:-rclone}
+command -v "$rclone" >/dev/null || { echo "test.sh: rclone is not on PATH; set RCLONE_BIN" >&2; exit 1; }
+
+lock=$(sha256sum collector/requirements.txt | cut -c1-12)
+PYTHON=$PWD/.test/venv-$lock/bin/python
+if ! [ -e ".test/venv-$lock/ready" ]; then
+    rm -rf .test
+    python3 -m venv ".test/venv-$lock"
+    "$PYTHON" -m pip install --quiet --disable-pip-version-check --require-hashes -r collector/requirements.txt
+    touch ".test/venv-$lock/ready"
+fi
+export PYTHON
+
+for folder in core services/*/; do
+    (cd "$folder" && npm ci --silent)
+done
+
+(cd collector/tests && timeout 120 "$PYTHON" -m unittest)
+timeout 180 node --test tests/
