@@ -114,19 +114,26 @@ def load(environment: str | None = None, root: Path = ROOT) -> Site:
         known = ", ".join(sorted(path.stem for path in (root / "inventory").glob("*.py")))
         raise Refused(f"inventory/{environment}.py: no such environment; there are: {known}")
     reasons: list[str] = []
-    catalogue = settings = None
+    catalogue, settings, hosts = None, None, dict[str, Host]()
     try:
         catalogue = catalogues.load(root / "group_data" / "catalogue.yaml")
     except Refused as refused:
         reasons += refused.reasons
-    names: dict[str, Any] = {}
     try:
         names = runpy.run_path(str(inventory))
+    except Refused as refused:
+        raise Refused(*reasons, *refused.reasons) from None
+    except Exception as error:
+        reason = f"inventory/{environment}.py: {type(error).__name__}: {error}"
+        raise Refused(*reasons, reason) from error
+    try:
         settings = settings_files.load(root / "group_data" / f"{names.get('_settings', environment)}.py")
     except Refused as refused:
         reasons += refused.reasons
-    except Exception as error:
-        reasons.append(f"inventory/{environment}.py: {type(error).__name__}: {error}")
+    try:
+        hosts = place(environment, names, catalogue) if catalogue else {}
+    except Refused as refused:
+        reasons += refused.reasons
     if reasons or catalogue is None or settings is None:
         raise Refused(*reasons)
-    return Site(environment, catalogue, settings, place(environment, names, catalogue))
+    return Site(environment, catalogue, settings, hosts)
