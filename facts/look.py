@@ -36,6 +36,7 @@ def look(host: Host, desired: Desired) -> dict[str, Any] | None:
         "user": catalogue.user,
         "packages": catalogue.packages,
         "files": desired.looked_at,
+        "links": list(desired.links),
         "units": desired.enabled,
         "ports": [service.port for service in desired.services if service.port],
     }

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from common import RELEASES, STATE, Failed, link, read_json, run, write
+from common import RELEASES, STATE, Failed, link, link_shared, read_json, run, write
 
 
 def activate(request: dict[str, Any]) -> dict[str, Any]:
@@ -27,6 +27,7 @@ def activate(request: dict[str, Any]) -> dict[str, Any]:
             ["systemctl", "disable", "--now", *gone],
             what="removal of units that the release has not",
         )
+    link_shared(manifest["shared"], release / "code")
     link(code, release / "code")
     for path in set(old.get("files", {})) - set(manifest["files"]):
         Path(path).unlink(missing_ok=True)

@@ -5,6 +5,7 @@ import grp
 import json
 import os
 import pwd
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -49,6 +50,16 @@ def link(path: Path, target: Path) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
     fresh.replace(path)
+
+
+def link_shared(paths: list[str], code: Path) -> None:
+    """Runs and logs outlive releases: they lie outside, and each release's tree links to them."""
+    for path in paths:
+        place = code / path
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        link(place, SHARED / path)
 
 
 def run(

@@ -113,6 +113,9 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "installed": installed(request["packages"]),
         "user": user,
         "files": {path: described(path) for path in request["files"]},
+        "links": {
+            path: str((code / path).readlink()) for path in request["links"] if (code / path).is_symlink()
+        },
         "units": units(request["units"]),
         "listeners": listeners(request["ports"]),
         "code": "link" if release else "tree" if code.exists() else None,

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common import MIRROR, RELEASES, SHARED, Failed, read_json, run, write
+from common import MIRROR, RELEASES, Failed, link_shared, read_json, run, write
 
 BUILT = {"node": "node_modules", "python": ".venv"}  # where each runtime's dependencies are put
 
@@ -26,7 +26,7 @@ def prepare(request: dict[str, Any]) -> dict[str, Any]:
     release.mkdir(mode=0o755)
     (release / "files").mkdir(mode=0o700)
     check_out(request, release / "code")
-    link_shared(request, release / "code")
+    link_shared(request["shared"], release / "code")
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         keys = list(pool.map(lambda item: build(request, release / "code", item), request["builds"]))
     for path, file in request["files"].items():
@@ -57,6 +57,7 @@ def prepare(request: dict[str, Any]) -> dict[str, Any]:
         },
         "units": {name: program["unit"] for name, program in request["services"].items()},
         "enabled": request["enabled"],
+        "shared": request["shared"],
     }
     write(release / "state.json", json.dumps({"state": "prepared"}))
     write(release / "manifest.json", json.dumps(manifest, indent=1), 0o600)
@@ -119,29 +120,10 @@ def check_out(request: dict[str, Any], code: Path) -> None:
     git(request, "checkout", "--quiet", "--no-track", "-B", branch, request["commit"], cwd=code)
     git(request, "config", f"branch.{branch}.remote", "origin", cwd=code)
     git(request, "config", f"branch.{branch}.merge", f"refs/heads/{branch}", cwd=code)
-    ours = [item["path"] for item in request["shared"]] + request["generated"]
+    ours = request["shared"] + request["generated"]
     ours += [f"{item['path']}/{folder}" for item in request["builds"] for folder in BUILT.values()]
     exclude = code / ".git" / "info" / "exclude"
     exclude.write_text("".join(f"/{path}\n" for path in ours))
-
-
-def link_shared(request: dict[str, Any], code: Path) -> None:
-    """Runs and logs outlive releases: they lie outside and each release links to them."""
-    account = pwd.getpwnam(request["user"])
-    for item in request["shared"]:
-        kept, place = SHARED / item["path"], code / item["path"]
-        if item["kind"] == "directory":
-            kept.mkdir(parents=True, exist_ok=True)
-        elif not kept.exists():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.touch(mode=0o640)
-        os.chown(kept, account.pw_uid, account.pw_gid)
-        kept.chmod(0o750 if item["kind"] == "directory" else 0o640)
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place)
-        place.unlink(missing_ok=True)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.symlink_to(kept)
 
 
 def build(request: dict[str, Any], code: Path, item: dict[str, str]) -> str:

@@ -50,6 +50,8 @@ def main() -> int:
     for name, entry in request["logs"].items():
         if not Path(name).exists():
             put_file(Path(name), {**entry, "content": ""})
+        os.chown(name, *ids(entry))
+        Path(name).chmod(entry["mode"])
     for command in request["then"]:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode != 0:

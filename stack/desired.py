@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from stack.catalogue import Service
 from stack.errors import Refused
-from stack.render import UNITS, File, Renderer
+from stack.render import SHARED, UNITS, File, Renderer
 from stack.settings import Network
 from stack.site import ROOT, Host, Site
 from stack.site import load as load_site
@@ -30,6 +30,7 @@ class Desired:
     trusted: dict[str, File]  # apt sources and certificates: needed before any package is
     directories: dict[str, File]
     logs: dict[str, File]
+    links: dict[str, str]  # shared paths of the code tree, and where they are kept
     enabled: list[str]  # units, in start order
 
     @property
@@ -46,6 +47,13 @@ def desired(site: Site, host: Host, secrets: dict[str, str]) -> Desired:
     directories = {"/etc/quantlab": File("", 0o755), "/opt/quantlab": File("", 0o755)}
     directories |= {path: File("", 0o750, user, user) for path in catalogue.data}
     directories["/var/lib/quantlab"] = File("", 0o700)
+    links = {item.path: f"{SHARED}/{item.path}" for item in catalogue.shared}
+    logs = {timer.log: File("", 0o640, user, "adm") for timer in timers}
+    for item in catalogue.shared:
+        if item.kind == "directory":
+            directories[links[item.path]] = File("", 0o750, user, user)
+        else:
+            logs[links[item.path]] = File("", 0o640, user, "adm")
     return Desired(
         site=site,
         host=host,
@@ -57,7 +65,8 @@ def desired(site: Site, host: Host, secrets: dict[str, str]) -> Desired:
         },
         trusted=trusted(site.settings.network),
         directories=directories,
-        logs={timer.log: File("", 0o640, user, "adm") for timer in timers},
+        logs=logs,
+        links=links,
         enabled=[
             "quantlab.target",
             *(f"{service.unit}.service" for service in services),

@@ -69,12 +69,15 @@ def must_start(plan: Plan, service: Service, prepared: dict[str, str]) -> bool:
     return wanted is None or plan.running.get(service.name) != wanted
 
 
+def owned(file: File) -> list[str]:
+    """Mode, owner and group as the look tells them."""
+    return [f"{file.mode:04o}", file.owner, file.group]
+
+
 def differing(wanted: dict[str, File], seen: dict[str, Any], kind: str | None = None) -> dict[str, File]:
     """The files (or, with `kind`, folders) whose content, owner or mode is not as wanted."""
     return {
-        path: file
-        for path, file in wanted.items()
-        if seen.get(path) != [kind or file.sha256, f"{file.mode:04o}", file.owner, file.group]
+        path: file for path, file in wanted.items() if seen.get(path) != [kind or file.sha256, *owned(file)]
     }
 
 
@@ -114,13 +117,13 @@ def plan(desired: Desired, observed: dict[str, Any], revision: Revision, release
     put = {
         "directories": as_request(differing(desired.directories, seen, "directory")),
         "files": as_request(differing(desired.programs, seen)),
-        "logs": as_request({p: f for p, f in desired.logs.items() if seen.get(p) is None}),
+        "logs": as_request({p: f for p, f in desired.logs.items() if (seen.get(p) or [])[1:] != owned(f)}),
         "then": [],
     }
     manifest = observed.get("manifest") or {}
     wanted = digest(revision.commit, desired.files)
     fresh = manifest.get("digest") != wanted
-    drifted = bool(differing(desired.files, seen))
+    drifted = bool(differing(desired.files, seen)) or observed.get("links") != desired.links
     units = observed.get("units", {})
     unit_off = any(units.get(unit, {}).get("UnitFileState") != "enabled" for unit in desired.enabled)
     timers = [unit for unit in desired.enabled if unit.endswith(".timer")]
@@ -172,7 +175,7 @@ def request(desired: Desired, revision: Revision, release: str, wanted: str, by:
         "repository": site.settings.repository,
         "user": catalogue.user,
         "env": download_env(site.settings.network),
-        "shared": [item.model_dump() for item in catalogue.shared],
+        "shared": list(desired.links),
         "generated": [catalogue.dotenv.path],
         "builds": [{"path": path, "runtime": runtime} for path, runtime in builds.items()],
         "files": as_request(desired.files),

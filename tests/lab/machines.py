@@ -1,5 +1,6 @@
 """What the tests of the deploy run: what an operator runs, against a lab of their own."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from pathlib import Path
 from lab import state
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-NAME = "qtest"
+# Each checkout tests in labs of its own, so that two of them on one machine do not meet.
+CHECKOUT = hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
+NAME = f"qt-{CHECKOUT}"
 
 
 @dataclass(frozen=True)

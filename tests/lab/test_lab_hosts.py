@@ -19,9 +19,10 @@ import yaml
 
 from lab import settings, ssh, state, vault
 from lab.shell import locked
+from tests.lab.machines import CHECKOUT
 
 ROOT = Path(__file__).parents[2]
-NAME, OTHER = "qltest-lab", "qltest-two"
+NAME, OTHER = f"qa-{CHECKOUT}", f"qb-{CHECKOUT}"
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or (os.getuid() != 0 and not shutil.which("sudo")),

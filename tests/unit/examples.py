@@ -66,6 +66,7 @@ def as_wanted(desired: Desired) -> dict[str, Any]:
         "installed": list(desired.site.catalogue.packages),
         "user": True,
         "files": seen,
+        "links": desired.links,
         "units": {unit: {"UnitFileState": "enabled", "ActiveState": "active"} for unit in desired.enabled},
         "listeners": {str(port): ["node", "77", f"{unit}.service"] for port, unit in ports.items()},
         "code": "link",

@@ -21,6 +21,7 @@ REQUEST: dict[str, Any] = {
     "user": "root",
     "packages": ["dpkg", "no-such-package"],
     "files": [],
+    "links": [],
     "units": [],
     "ports": [],
 }

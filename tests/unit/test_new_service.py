@@ -86,7 +86,8 @@ def unit(desired: Desired, name: str) -> list[str]:
 def test_a_deploy_builds_and_starts_it(eleven: Desired) -> None:
     asked = request(eleven, REVISION, "new", "digest", "me")
     assert {"path": "services/riskd", "runtime": "python"} in asked["builds"]
-    assert {"path": "services/riskd/limits", "kind": "directory"} in asked["shared"]
+    assert "services/riskd/limits" in asked["shared"]
+    assert "/opt/quantlab/shared/services/riskd/limits" in eleven.directories
     assert "/etc/quantlab/riskd.env" in asked["files"]
     assert asked["services"]["riskd"]["unit"] == "quantlab-riskd"
     assert "quantlab-riskd.service" in asked["enabled"]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stack.desired import Desired, desired
-from stack.plan import Plan, must_start, plan
+from stack.plan import Plan, must_start, owned, plan
 from tests.unit.examples import ONE, REVISION, SPREAD, as_wanted, bare, secrets, site, wanted
 
 HOST = wanted(site())
@@ -165,9 +165,24 @@ def test_a_stopped_timer_is_activated_again() -> None:
 
 def test_a_log_is_made_once_and_never_overwritten() -> None:
     seen = as_wanted(HOST)
-    (log,) = HOST.logs
-    seen["files"][log] = ["grown since", "0600", "root", "root"]
+    for path, log in HOST.logs.items():
+        seen["files"][path] = ["grown since", *owned(log)]
     assert planned(HOST, seen).empty
+
+
+def test_a_log_with_another_owner_or_mode_is_given_back() -> None:
+    seen = as_wanted(HOST)
+    log = next(iter(HOST.logs))
+    seen["files"][log] = ["grown since", "0600", "root", "root"]
+    put = planned(HOST, seen).put
+    assert put
+    assert list(put["logs"]) == [log]
+
+
+def test_a_missing_link_to_what_is_shared_is_mended_by_activation() -> None:
+    found = planned(HOST, as_wanted(HOST) | {"links": {}})
+    assert found.activate
+    assert (found.prepare, found.starts) == (None, [])
 
 
 def test_a_release_that_was_never_confirmed_is_confirmed() -> None:
