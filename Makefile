@@ -1,14 +1,14 @@
 # Everything an operator types. `make help` lists it.
 ENV ?= lab
-export ENV LAB REV LIMIT HOSTS
+export ENV LAB REV LIMIT HOSTS TO REASON
 PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
 HOSTS ?= $(if $(filter split,$(ENV)),2,)
-LATER := plan rollback status history drift doctor start stop restart logs runs collector ml bench faults
+LATER := plan status history drift doctor start stop restart logs runs collector ml bench faults
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down deploy verify test unit test-backend test-lab lint format docs lock $(LATER)
+.PHONY: help setup lab lab-down deploy rollback verify test unit test-backend test-lab lint format docs requirements $(LATER)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ lab-down: setup ## remove the lab and all that it made
 
 deploy: setup $(if $(filter $(ENV),$(LABS)),lab) ## bring every host to the catalogue and REV, then verify
 	@$(PYTHON) run.py deploy.py
+	@$(MAKE) --no-print-directory verify
+
+rollback: setup ## back to the good release before, or to TO=release, then verify
+	@$(PYTHON) run.py rollback.py
 	@$(MAKE) --no-print-directory verify
 
 verify: setup ## check hosts against the catalogue with testinfra
@@ -58,7 +62,7 @@ format: setup ## let ruff format and mend
 docs: setup ## write the docs' tables from the catalogue
 	@$(PYTHON) -m stack.docs
 
-lock: setup ## lock requirements.in anew, by version and hash
+requirements: setup ## lock requirements.in anew, by version and hash
 	@.venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \
 		--no-emit-index-url --no-annotate requirements.in -o requirements.txt
 

@@ -18,14 +18,15 @@ if seen is not None:
     plan = planned(wanted, seen)  # decides everything below
 
     if plan.refusals:
-        base.stop_here(name="Refuse", lines=plan.refusals)
+        release.refuse(plan)
     elif plan.empty:
         base.nothing(name=f"Nothing to change: release {plan.release} is live")
     else:
         base.provision(plan)
-        prepared = release.prepare(plan)
-        release.activate(plan)
+        release.lock(plan)
+        release.prepare(plan)
+        activation = release.activate(plan)
         for each in host.loop(wanted.site.catalogue.services):  # the documented order, on every host
             if each in wanted.services:
-                service.start(name=f"Start {each.name}", service=each, plan=plan, prepared=prepared)
+                service.start(name=f"Start {each.name}", service=each, plan=plan, activation=activation)
         release.confirm(plan)

@@ -6,7 +6,7 @@ from typing import Any
 from pyinfra.api import FactBase, Host
 from typing_extensions import override
 
-from stack.desired import Desired
+from stack.desired import GUARDS, Desired
 from stack.site import ROOT
 from stack.transport import piped
 
@@ -37,7 +37,7 @@ def look(host: Host, desired: Desired) -> dict[str, Any] | None:
         "packages": catalogue.packages,
         "files": desired.looked_at,
         "links": list(desired.links),
-        "units": desired.enabled,
+        "units": [*desired.enabled, *GUARDS],
         "ports": [service.port for service in desired.services if service.port],
     }
     source = (ROOT / "host" / "look.py").read_text()

@@ -1,34 +1,65 @@
-"""What runs on a host: `python3 -I /usr/local/lib/quantlab VERB`, its request as JSON on stdin.
+"""What runs on a host: `python3 -I /usr/local/lib/quantlab VERB`.
 
-Installed by the deploy, standard library only. Requests may hold secrets: they come over stdin and
-are never printed.
+Installed by the deploy, standard library only. The controller's verbs get a request as JSON on stdin:
+it may hold secrets, which therefore stand in no process list, and are never printed.
 """
 
 import json
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import activate
-import confirm
+import by_hand
+import lock
 import prepare
-import service
+import revert
+import steps
 from common import Failed
 
-VERBS = {
+# Each renews its run's lock first; a failure that left nothing to give up returns it.
+OF_A_RUN: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "take": steps.take,
     "prepare": prepare.prepare,
     "activate": activate.activate,
-    "start": service.start,
-    "confirm": confirm.confirm,
+    "start": steps.start,
+    "confirm": steps.confirm,
+}
+OTHERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "abort": steps.abort,
+    "record": steps.record,
+    "lock": steps.keep_out,
+    "unlock": steps.unlock,
+}
+ALONE: dict[str, Callable[[], str]] = {
+    "deadman": revert.deadman,
+    "early-boot": revert.early_boot,
+    "late-boot": revert.late_boot,
+    "rollback": lambda: by_hand.rollback(sys.argv[2:]),
 }
 
 
-def main() -> int:
+def act(verb: str) -> str:
+    if verb in ALONE:
+        return ALONE[verb]()
     request = json.loads(sys.stdin.readline())
+    if verb in OTHERS:
+        return json.dumps(OTHERS[verb](request))
+    lock.hold(request["run"])
     try:
-        answer = VERBS[sys.argv[1]](request)
+        return json.dumps(OF_A_RUN[verb](request))
+    except BaseException:
+        lock.release(request["run"]["id"])
+        raise
+
+
+def main() -> int:
+    try:
+        with lock.alone():
+            print(act(sys.argv[1]))
     except Failed as failed:
         print(failed, file=sys.stderr)
         return 1
-    print(json.dumps(answer))
     return 0
 
 

@@ -1,65 +1,165 @@
-"""Makes a prepared release the live one: link, files, units. Services keep running until restarted."""
+"""Makes a release the live one: files, units, code link. Services are restarted afterwards, one by one.
+
+A deploy, a rollback and a dead-man's revert all come through here.
+"""
 
 import filecmp
 import grp
-import json
 import pwd
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from common import RELEASES, STATE, Failed, link, link_shared, read_json, run, write
+import pending
+import store
+from common import RELEASES, UNITS, Failed, link, link_shared, part, run, show, stage
 
 
 def activate(request: dict[str, Any]) -> dict[str, Any]:
-    """Activate request["id"]. Safe to repeat: it does only what is not yet so."""
-    code, release = Path(request["code"]), RELEASES / request["id"]
-    manifest = read_json(release / "manifest.json", None)
-    if manifest is None:
-        raise Failed(f"release {request['id']} is not on this host, or was never finished")
-    if code.exists() and not code.is_symlink():
-        raise Failed(f"{code} is a plain folder, not a link to a release: move it away first")
-    before = code.resolve().parent if code.is_symlink() else None
-    old = read_json(before / "manifest.json", {}) if before else {}
-    gone = sorted(set(old.get("enabled", [])) - set(manifest["enabled"]), reverse=True)
-    if gone:
-        run(
-            ["systemctl", "disable", "--now", *gone],
-            what="removal of units that the release has not",
+    """Activate request["id"] for a run. Returns the services to (re)start now, in order."""
+    who = request["run"]
+    run = {"kind": request["kind"], "run": who["id"], "by": who["by"]}
+    return {"starts": switch(request["id"], run | {"revert_after": request["revert_after"]})}
+
+
+def switch(target: str, cause: dict[str, Any]) -> list[str]:
+    """Put a release in place, and note in the marker what for. Returns the services to (re)start.
+
+    Safe to repeat: it does only what is not yet so. Raises Failed with nothing changed.
+    """
+    manifest = store.whole(target)
+    live, earlier = store.live(manifest["code"]), pending.read()
+    if live is None and Path(manifest["code"]).exists():
+        raise Failed(f"{manifest['code']} is a plain folder, not a link to a release: a deploy adopts it")
+    # What lies on the host now comes from these: more than one when an activation broke off.
+    present = {name for name in (live, *((earlier["id"], earlier["was"]) if earlier else ())) if name}
+    changed = [path for path in manifest["files"] if differs(target, path)]
+    marker = cause | {
+        "id": target,
+        "was": earlier["was"] if earlier else live,
+        "from": None if "gave_up" in cause else origin(earlier, live, target),
+        "boot": pending.boot(),
+        "began": pending.uptime(),
+        "stale": stale(manifest, changed, present, earlier),
+        "started": {},
+    }
+    pending.save(marker)
+    try:
+        for path in changed:
+            mode, owner, group = manifest["files"][path][1:]
+            content = store.staged(target, path).read_text()
+            stage(store.place(target, path), content, int(mode, 8), owner, group)
+    except OSError as error:  # a full disk: found out before anything was changed
+        clean(store.place(target, path) for path in changed)
+        if earlier:
+            pending.save(earlier)
+        else:
+            pending.clear()
+        now = f"live now: release {live}, unchanged"
+        raise Failed(f"release {target} cannot be put in place: {error}\n  {now}") from None
+    pending.wind(marker)
+    replace(manifest, [store.manifest(name) for name in present - {target}], changed, reload=bool(earlier))
+    marker["starts"] = [s["name"] for s in manifest["services"] if must_start(s, marker["stale"])]
+    pending.save(marker)
+    return list(marker["starts"])
+
+
+def origin(earlier: dict[str, Any] | None, live: str | None, target: str) -> str | None:
+    """The release to go back to, should this one fail: the live one, if it was ever proved."""
+    base = earlier["from"] if earlier else live
+    if base and store.is_good(base) and base != target:
+        return str(base)
+    return None if base == target else store.before(target)
+
+
+def stale(
+    manifest: dict[str, Any], changed: list[str], present: set[str], earlier: dict[str, Any] | None
+) -> list[str]:
+    """The services whose process may have read a file that no release of this host put there: it was
+    changed by hand, or the process restarted by itself while an activation that broke off replaced files."""
+    drifted = {path for path in changed if not any(same_content(name, path) for name in present)}
+    found = {s["name"] for s in manifest["services"] if set(s["files"]) & drifted}
+    if earlier:
+        found |= set(earlier["stale"])
+        for service in manifest["services"]:
+            at = show(f"{service['unit']}.service", "ActiveEnterTimestampMonotonic")
+            entered = int(at.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
+            if earlier["boot"] == pending.boot() and entered >= earlier["began"]:
+                found.add(service["name"])
+        found -= set(earlier["started"])
+    return sorted(found)
+
+
+def must_start(service: dict[str, Any], stale: list[str]) -> bool:
+    """Down, or stale, or started from code, env or unit other than this release's."""
+    unit = show(f"{service['unit']}.service", "ActiveState", "MainPID")
+    if unit["ActiveState"] != "active" or service["name"] in stale:
+        return True
+    others = store.manifest(store.running_from(unit["MainPID"])).get("services", [])
+    return service["digest"] not in [s["digest"] for s in others if s["name"] == service["name"]]
+
+
+def replace(
+    manifest: dict[str, Any], others: list[dict[str, Any]], changed: list[str], *, reload: bool
+) -> None:
+    """The change itself. Files come before the link: a service that restarts by itself in between runs
+    the old code and is found out by that; the other way round it would look new with an old env file."""
+    gone = list(
+        dict.fromkeys(
+            unit
+            for other in others
+            for unit in reversed(other.get("enabled", []))
+            if unit not in manifest["enabled"] and (UNITS / unit).exists()
         )
-    link_shared(manifest["shared"], release / "code")
-    link(code, release / "code")
-    for path in set(old.get("files", {})) - set(manifest["files"]):
+    )
+    if gone:
+        run(["systemctl", "disable", "--now", *gone], what="removal of units that it has not")
+    for place in (store.place(manifest["id"], path) for path in changed):
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        part(place).replace(place)
+    surplus = {path for other in others for path in other.get("files", {})} - set(manifest["files"])
+    for path in surplus:
         Path(path).unlink(missing_ok=True)
-    changed = [path for path, wanted in manifest["files"].items() if install(release, path, wanted)]
-    if gone or any(path.startswith("/etc/systemd/") for path in changed):
+    clean(Path(path) for path in [*manifest["files"], *surplus])
+    if reload or gone or any(path.startswith("/etc/systemd/") for path in [*changed, *surplus]):
         run(["systemctl", "daemon-reload"], what="systemd")
+    code = RELEASES / manifest["id"] / "code"
+    link_shared(manifest["shared"], code)
+    link(Path(manifest["code"]), code)
     enable = [unit for unit in manifest["enabled"] if not enabled(unit)]
     if enable:
         run(["systemctl", "enable", *enable], what="systemd")
     timers = [unit for unit in manifest["enabled"] if unit.endswith(".timer")]
     if timers:
         run(["systemctl", "start", *timers], what="systemd")
-    write(release / "state.json", json.dumps({"state": "active"}))
-    write(STATE / "active.json", json.dumps({"id": request["id"]}))
-    return {"changed": sorted(changed), "removed": gone}
 
 
-def install(release: Path, path: str, wanted: list[str]) -> bool:
-    """Copy one staged file to its place if content, owner or mode differ; True if it did."""
-    staged, place = release / "files" / path.lstrip("/"), Path(path)
-    if place.is_file() and not place.is_symlink():
-        stat = place.stat()
+def clean(places: Iterable[Path]) -> None:
+    """Remove what waits for a rename that does not come, from this or a killed activation."""
+    for place in places:
+        part(place).unlink(missing_ok=True)
+
+
+def differs(release: str, path: str) -> bool:
+    """Whether the host's copy of a file is not the release's in content, owner or mode."""
+    place, wanted = store.place(release, path), store.manifest(release).get("files", {}).get(path)
+    if wanted is None or place.is_symlink() or not place.is_file():
+        return True
+    stat = place.stat()
+    try:
         names = [pwd.getpwuid(stat.st_uid).pw_name, grp.getgrgid(stat.st_gid).gr_name]
-        alike = [f"{stat.st_mode & 0o7777:04o}", *names] == wanted[1:]
-        if alike and filecmp.cmp(staged, place, shallow=False):
-            return False
-    elif place.is_dir():
-        shutil.rmtree(place)
-    write(place, staged.read_text(), int(wanted[1], 8), wanted[2], wanted[3])
-    return True
+    except KeyError:
+        return True  # of an owner who is gone
+    return [f"{stat.st_mode & 0o7777:04o}", *names] != wanted[1:] or not same_content(release, path)
+
+
+def same_content(release: str, path: str) -> bool:
+    place, staged = store.place(release, path), store.staged(release, path)
+    return place.is_file() and staged.is_file() and filecmp.cmp(staged, place, shallow=False)
 
 
 def enabled(unit: str) -> bool:
-    wants = Path("/etc/systemd/system").glob(f"*.wants/{unit}")
+    wants = UNITS.glob(f"*.wants/{unit}")
     return next(wants, None) is not None

@@ -1,13 +1,11 @@
 """Paths, small files and subprocesses that the host programs share."""
 
-import contextlib
 import grp
 import json
 import os
 import pwd
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ RELEASES = BASE / "releases"
 SHARED = BASE / "shared"
 MIRROR = BASE / "mirror.git"
 STATE = Path("/var/lib/quantlab")
+UNITS = Path("/etc/systemd/system")
 
 
 class Failed(Exception):
@@ -23,25 +22,44 @@ class Failed(Exception):
 
 
 def read_json(path: Path, default: Any) -> Any:
-    return json.loads(path.read_text()) if path.exists() else default
+    """What a file of ours holds; the default when there is none, or nothing that can be read."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return default
+
+
+def part(path: Path) -> Path:
+    """Where a file's new content waits for its rename: one name for each, so that none is left behind."""
+    return path.with_name(f".{path.name}.quantlab")
+
+
+def stage(path: Path, content: str, mode: int, owner: str, group: str) -> None:
+    """Put a file's new content beside it. It has its owner and mode before it has its content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part(path).unlink(missing_ok=True)
+    descriptor = os.open(part(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        os.fchown(descriptor, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
+        os.fchmod(descriptor, mode)
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
 
 
 def write(path: Path, content: str, mode: int = 0o644, owner: str = "root", group: str = "root") -> None:
-    """Replace a file in one rename. It has its owner and mode before it has its content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Replace a file in one rename, and let the rename reach the disk."""
     try:
-        with os.fdopen(descriptor, "w") as file:
-            os.fchown(descriptor, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
-            os.fchmod(descriptor, mode)
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        Path(name).replace(path)
+        stage(path, content, mode, owner, group)
+        part(path).replace(path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
+        part(path).unlink(missing_ok=True)
         raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def link(path: Path, target: Path) -> None:

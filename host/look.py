@@ -11,9 +11,11 @@ import os
 import pwd
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+RELEASES, STATE = Path("/opt/quantlab/releases"), Path("/var/lib/quantlab")
 PROPERTIES = "Id,ActiveState,SubState,UnitFileState,MainPID,NRestarts,Result"
 
 
@@ -98,15 +100,57 @@ def saved(path: Path) -> Any:
         return None
 
 
+def summaries() -> dict[str, dict[str, Any]]:
+    """What decisions need of every finished release: number, state, what it holds."""
+    found = {}
+    for home in RELEASES.iterdir() if RELEASES.is_dir() else ():
+        manifest, state = saved(home / "manifest.json"), saved(home / "state.json") or {}
+        if manifest:
+            found[home.name] = {
+                **{key: manifest[key] for key in ("number", "digest", "commit", "revision", "prepared")},
+                "services": {one["name"]: one["digest"] for one in manifest["services"]},
+                "state": state.get("state", "prepared"),
+                "after": state.get("after"),
+            }
+    return found
+
+
+def before(releases: dict[str, dict[str, Any]], name: str | None) -> str | None:
+    """The good release to go back to from `name`: the one that was live when it was deployed.
+
+    When that one is gone or bad: the newest good one that is older. By record and number, never by time.
+    """
+    recorded = releases.get(str(name), {}).get("after")
+    if recorded and releases.get(recorded, {}).get("state") == "good":
+        return str(recorded)
+    limit = releases[name]["number"] if name in releases else float("inf")
+    older = [n for n, r in releases.items() if r["state"] == "good" and r["number"] < limit]
+    return max(older, key=lambda n: int(releases[n]["number"]), default=None)
+
+
+def running(
+    seen: dict[str, dict[str, str]], releases: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, str]]:
+    """For each active unit, what its process was started from: services' digests, as the kernel tells."""
+    found = {}
+    for unit, now in seen.items():
+        with contextlib.suppress(OSError, ValueError, KeyError):  # no process, or one from elsewhere
+            if now["ActiveState"] == "active" and now["MainPID"] != "0":
+                folder = Path(f"/proc/{now['MainPID']}/cwd").readlink()
+                found[unit] = releases[folder.relative_to(RELEASES).parts[0]]["services"]
+    return found
+
+
 def look(request: dict[str, Any]) -> dict[str, Any]:
     code = Path(request["code"])
-    release = code.resolve().parent.name if code.is_symlink() else None
+    release = code.readlink().parent.name if code.is_symlink() else None
     disk = os.statvfs("/opt" if Path("/opt").exists() else "/")
     try:
         pwd.getpwnam(request["user"])
         user = True
     except KeyError:
         user = False
+    seen, found = units(request["units"]), summaries()
     return {
         "os": os_release(),
         "disk_free_mb": disk.f_bavail * disk.f_frsize // 2**20,
@@ -116,13 +160,18 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "links": {
             path: str((code / path).readlink()) for path in request["links"] if (code / path).is_symlink()
         },
-        "units": units(request["units"]),
+        "units": seen,
+        "running": running(seen, found),
         "listeners": listeners(request["ports"]),
         "code": "link" if release else "tree" if code.exists() else None,
         "release": release,
-        "manifest": saved(Path("/opt/quantlab/releases") / str(release) / "manifest.json"),
-        "state": saved(Path("/opt/quantlab/releases") / str(release) / "state.json"),
-        "started": saved(Path("/var/lib/quantlab/started.json")) or {},
+        "releases": found,
+        "back": before(found, release),
+        "pending": saved(STATE / "pending.json"),
+        "lock": saved(STATE / "lock.json"),
+        "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        "uptime": time.monotonic(),
+        "time": time.time(),
     }
 
 

@@ -13,13 +13,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common import MIRROR, RELEASES, Failed, link_shared, read_json, run, write
+import store
+from common import MIRROR, RELEASES, Failed, link_shared, run, write
 
+# What the manifest takes over from the request as it is.
+TOLD = ("id", "digest", "commit", "revision", "code", "user", "enabled", "shared", "catalogue")
 BUILT = {"node": "node_modules", "python": ".venv"}  # where each runtime's dependencies are put
 
 
 def prepare(request: dict[str, Any]) -> dict[str, Any]:
-    """Build release request["id"]; return its per-service digests."""
+    """Build release request["id"]; return its number."""
     release = RELEASES / request["id"]
     remove_unfinished()
     fetch(request)
@@ -33,14 +36,13 @@ def prepare(request: dict[str, Any]) -> dict[str, Any]:
         staged = release / "files" / path.lstrip("/")
         write(staged, file["content"], file["mode"], file["owner"], file["group"])
     built = {item["path"]: key for item, key in zip(request["builds"], keys, strict=True)}
+    number = 1 + max((store.manifest(name)["number"] for name in store.names()), default=0)
     manifest = {
-        "id": request["id"],
-        "digest": request["digest"],
-        "commit": request["commit"],
-        "revision": request["revision"],
+        **{key: request[key] for key in TOLD},
+        "number": number,
         "prepared": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "by": request["by"],
-        "catalogue": request["catalogue"],
+        "by": request["run"]["by"],
+        "subjects": subjects(request),
         "built": built,
         "files": {
             path: [
@@ -51,17 +53,24 @@ def prepare(request: dict[str, Any]) -> dict[str, Any]:
             ]
             for path, f in request["files"].items()
         },
-        "services": {
-            name: service_digest(request, release / "code", program, built)
-            for name, program in request["services"].items()
-        },
-        "units": {name: program["unit"] for name, program in request["services"].items()},
-        "enabled": request["enabled"],
-        "shared": request["shared"],
+        "services": [
+            program | {"digest": service_digest(request, release / "code", program, built)}
+            for program in request["services"]
+        ],
     }
-    write(release / "state.json", json.dumps({"state": "prepared"}))
+    store.mark(request["id"], "prepared")
     write(release / "manifest.json", json.dumps(manifest, indent=1), 0o600)
-    return {"services": manifest["services"]}
+    return {"number": number}
+
+
+def subjects(request: dict[str, Any]) -> list[str]:
+    """The commits that this release brings over the live one, newest first."""
+    since = store.manifest(store.live(request["code"])).get("commit")
+    try:
+        span = f"{since}..{request['commit']}" if since else f"{request['commit']}^!"
+        return git(request, "log", "--max-count=50", "--format=%h %s", span, "--").splitlines()
+    except Failed:
+        return []  # the live one is of another repository
 
 
 def remove_unfinished() -> None:
@@ -139,7 +148,7 @@ def build(request: dict[str, Any], code: Path, item: dict[str, str]) -> str:
     version = run(["node" if node else "python3", "--version"], what="runtime").strip()
     key = hashlib.sha256(f"{item['path']}\n{version}\n".encode() + lock.read_bytes()).hexdigest()
     for earlier in sorted(RELEASES.iterdir(), reverse=True):
-        same = read_json(earlier / "manifest.json", {}).get("built", {}).get(item["path"]) == key
+        same = store.manifest(earlier.name).get("built", {}).get(item["path"]) == key
         source = earlier / "code" / item["path"] / folder
         if same and source.is_dir():
             copy = ["cp", "--archive", "--link", str(source), str(where / folder)]

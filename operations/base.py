@@ -1,4 +1,4 @@
-"""What a host needs before it can hold a release, and what stops a deploy."""
+"""What a host needs before it can hold a release."""
 
 import json
 import socket
@@ -6,7 +6,7 @@ from collections.abc import Generator
 from io import StringIO
 
 from pyinfra import host, logger
-from pyinfra.api import FunctionCommand, Host, State, StringCommand, operation
+from pyinfra.api import Host, State, StringCommand, operation
 from pyinfra.operations import apt, files, server
 
 from stack.desired import download_env
@@ -27,12 +27,6 @@ def fail(state: State, host: Host, lines: list[str]) -> bool:
     for line in lines:
         logger.error(f"{host.print_prefix}{line}")
     return False
-
-
-@operation(is_idempotent=False)
-def stop_here(lines: list[str]) -> Generator[FunctionCommand, None, None]:
-    """End this host's deploy."""
-    yield FunctionCommand(fail, [lines], {})
 
 
 @operation()

@@ -1,21 +1,42 @@
-"""Puts together what the plan needs: the revision, the release's name, who deploys."""
+"""Puts together what a plan needs: the run, the revision, a new release's name."""
 
 import getpass
+import os
+import secrets
+import socket
 import time
 from typing import Any
 
 from facts.revision import resolve
 from stack.desired import Desired
 from stack.errors import Refused
-from stack.plan import Plan, plan
+from stack.plan import Plan, Run, plan, rollback
 
 _NOW = time.strftime("%Y%m%d-%H%M%S", time.gmtime())  # one name for all hosts of a run
 
 
+def run() -> Run:
+    """This command, one and the same for all of its hosts."""
+    return _RUN
+
+
 def planned(wanted: Desired, seen: dict[str, Any]) -> Plan:
-    """The plan for one host; a revision that cannot be resolved is a refusal like any other."""
+    """The plan of a deploy to one host; a revision that cannot be resolved is a refusal like any other."""
     try:
         revision = resolve(wanted.site.settings)
     except Refused as refused:
         return Plan(wanted, refusals=list(refused.reasons))
-    return plan(wanted, seen, revision, f"{_NOW}-{revision.commit[:7]}", getpass.getuser())
+    return plan(wanted, seen, revision, f"{_NOW}-{revision.commit[:7]}", run())
+
+
+def planned_rollback(wanted: Desired, seen: dict[str, Any]) -> Plan:
+    """The plan of a rollback of one host, to the release that TO names or the good one before."""
+    return rollback(wanted, seen, os.environ.get("TO") or None, run())
+
+
+_RUN = Run(
+    # run.py gives the run its name, so that it can end what an interrupt cut off.
+    id=os.environ.get("QUANTLAB_RUN") or f"{_NOW}-{secrets.token_hex(3)}",
+    by=f"{getpass.getuser()}@{socket.gethostname()}",
+    reason=os.environ.get("REASON") or f"deploy of {os.environ.get('REV') or 'the default branch'}",
+)

@@ -1,64 +1,122 @@
-"""A release: prepared beside the running one, activated, confirmed."""
+"""A run's steps on a release: lock, prepare, activate, confirm. Each is one verb of the host programs."""
 
+import dataclasses
 import json
 from collections.abc import Generator
 from typing import Any
 
-from pyinfra.api import StringCommand, operation
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, Host, State, StringCommand, operation
 from pyinfra.api.operation import OperationMeta
 
+from operations.base import connect_fast, fail
+from operations.planning import run
 from stack.plan import Plan
 from stack.transport import installed
 
 SETTLE = 2  # seconds that a service must have stayed up before its release counts as good
+Commands = Generator[StringCommand | FunctionCommand, None, None]
+
+_asked: set[str] = set()  # hosts whose lock this run wants
+
+
+def command(verb: str, **request: Any) -> StringCommand:
+    """One verb, its request (which may hold secrets) on stdin."""
+    told = {"run": dataclasses.asdict(run()), **request}
+    return StringCommand(installed(verb), _sudo=True, _stdin=json.dumps(told))
+
+
+def refuse(plan: Plan) -> None:
+    """End this host's run before anything is touched; its history, if it has one, says why."""
+    refused(name="Refuse", plan=plan)
 
 
 @operation(is_idempotent=False)
-def call(verb: str) -> Generator[StringCommand, None, None]:
-    """Run a verb of the host programs, its request on stdin."""
-    yield StringCommand(installed(verb))
+def refused(plan: Plan) -> Commands:
+    if plan.live:
+        code = plan.desired.site.catalogue.code
+        yield command("record", kind=plan.kind, code=code, why="; ".join(plan.refusals))
+    yield FunctionCommand(fail, [plan.refusals], {})
 
 
-def prepare(plan: Plan) -> OperationMeta | None:
-    """Build the new release; None when the active one is what is wanted."""
-    if not plan.prepare:
-        return None
-    name = f"Prepare release {plan.release}"
-    return call(verb="prepare", name=name, _sudo=True, _stdin=json.dumps(plan.prepare))
-
-
-def digests(prepared: OperationMeta | None) -> dict[str, str]:
-    """Each service's digest in the release just prepared; empty before it is (or if it was not)."""
-    if prepared is None or not prepared.is_complete() or not prepared.did_succeed():
-        return {}
-    services: dict[str, str] = json.loads(prepared.stdout_lines[-1])["services"]
-    return services
-
-
-def activate(plan: Plan) -> None:
+def lock(plan: Plan) -> None:
+    """Take the lock of every host that will change, one host after the other in the order of their names:
+    of two runs that want the same hosts, one gets the first host and with it all others."""
     if plan.activate:
-        request = {"id": plan.release, "code": plan.desired.site.catalogue.code}
-        call(
-            verb="activate",
-            name=f"Activate release {plan.release}",
-            _sudo=True,
-            _stdin=json.dumps(request),
-        )
+        _asked.add(host.name)
+        take(name="Lock", plan=plan, _serial=True)
+
+
+@operation(is_idempotent=False)
+def take(plan: Plan) -> Commands:
+    yield command("take", code=plan.desired.site.catalogue.code, live=plan.live, pending=plan.pending)
+
+
+def all_locked() -> Commands:
+    """Nothing is touched anywhere unless every lock was got."""
+    if lost := sorted(_asked & {host.name for host in state.failed_hosts}):
+        line = f"{', '.join(lost)} could not be locked: nothing was changed here"
+        yield command("abort", why=line)
+        yield FunctionCommand(fail, [[line]], {})
+
+
+def prepare(plan: Plan) -> None:
+    if plan.prepare:
+        prepared(name=f"Prepare release {plan.release}", plan=plan)
+
+
+@operation(is_idempotent=False)
+def prepared(plan: Plan) -> Commands:
+    """Build the new release beside the live one."""
+    yield from all_locked()
+    yield command("prepare", **(plan.prepare or {}))
+
+
+def activate(plan: Plan) -> OperationMeta | None:
+    """Make the release live; None when the host is as it should be."""
+    if not plan.activate:
+        return None
+    return activated(name=f"Activate release {plan.release}", plan=plan)
+
+
+@operation(is_idempotent=False)
+def activated(plan: Plan) -> Commands:
+    yield from all_locked()
+    after = plan.desired.site.settings.revert_after
+    yield command("activate", id=plan.release, kind=plan.kind, revert_after=after)
+
+
+def starts(activation: OperationMeta | None) -> list[str]:
+    """The services that the host wants started, once it has activated its release."""
+    if activation is None or not activation.is_complete() or not activation.did_succeed():
+        return []
+    names: list[str] = json.loads(activation.stdout_lines[-1])["starts"]
+    return names
 
 
 def confirm(plan: Plan) -> None:
-    """The last step of every change: all services stayed up, the release is good."""
-    if plan.activate or plan.starts or plan.confirm:
-        request: dict[str, Any] = {
-            "id": plan.release,
-            "run": plan.run,
-            "settle": SETTLE,
-            "keep": plan.desired.site.settings.keep_releases,
-            "services": [{"name": s.name, "unit": s.unit} for s in plan.desired.services],
-        }
-        call(
-            verb="confirm",
-            name=f"Confirm release {plan.release}",
-            _sudo=True,
-            _stdin=json.dumps(request),
-        )
+    """The last step of every change: all services stayed up, and the host can still be reached."""
+    if plan.activate:
+        confirmed(name=f"Confirm release {plan.release}", plan=plan)
+
+
+@operation(is_idempotent=False)
+def confirmed(plan: Plan) -> Commands:
+    settings = plan.desired.site.settings
+    yield FunctionCommand(log_in_again, [settings.revert_after], {})
+    yield command("confirm", settle=SETTLE, keep=settings.keep_releases)
+
+
+def log_in_again(state: State, host: Host, seconds: int) -> bool:
+    """A connection that is open says nothing of whether the next one will be."""
+    old = getattr(host.connector, "client", None)
+    if old is None:
+        return True  # not over SSH
+    host.disconnect()
+    host.connect()
+    if not host.connected:
+        lines = [f"no new SSH login: the host goes back by itself within {seconds} s"]
+        return fail(state, host, lines)
+    old.close()
+    connect_fast()
+    return True

@@ -1,45 +1,25 @@
 """Starts services in the documented order, each proved healthy before the next."""
 
-import json
-from collections.abc import Generator
-
 from pyinfra import host, state
-from pyinfra.api import FunctionCommand, StringCommand, operation
+from pyinfra.api import operation
 from pyinfra.api.operation import OperationMeta
 
-from operations.base import fail
-from operations.release import digests
+from operations.release import Commands, command, starts
 from stack.catalogue import Service
-from stack.plan import Plan, must_start
-from stack.transport import installed
+from stack.plan import Plan
 
 
 @operation(is_idempotent=False)
-def start(
-    service: Service, plan: Plan, prepared: OperationMeta | None
-) -> Generator[StringCommand | FunctionCommand, None, None]:
+def start(service: Service, plan: Plan, activation: OperationMeta | None) -> Commands:
     """(Re)start `service` if it is down or its code, env or unit changed; pass only when healthy."""
-    fresh = digests(prepared)
-    if not must_start(plan, service, fresh):
+    if service.name not in starts(activation):
         host.noop(f"{service.name} is up and unchanged")
         return
     if lost := lost_needs(service, plan):
-        yield FunctionCommand(
-            fail,
-            [[f"{service.name} was not started: it needs {', '.join(lost)}, which failed"]],
-            {},
-        )
-    request = {
-        "name": service.name,
-        "unit": service.unit,
-        "port": service.port,
-        "start_timeout": service.start_timeout,
-        "code": plan.desired.site.catalogue.code,
-        "release": plan.release,
-        "run": plan.run,
-        "digest": {**plan.digests, **fresh}.get(service.name, ""),
-    }
-    yield StringCommand(installed("start"), _sudo=True, _stdin=json.dumps(request))
+        why = f"{service.name} was not started: it needs {', '.join(lost)}, which failed"
+        yield command("abort", why=why)
+        return
+    yield command("start", name=service.name)
 
 
 def lost_needs(service: Service, plan: Plan) -> list[str]:

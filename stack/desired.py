@@ -14,6 +14,7 @@ from stack.site import ROOT, Host, Site
 from stack.site import load as load_site
 
 PROGRAMS = "/usr/local/lib/quantlab"
+GUARDS = ("quantlab-early-boot.service", "quantlab-late-boot.service")  # enabled on every host
 CERTIFICATES = "/usr/local/share/ca-certificates"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
@@ -54,15 +55,17 @@ def desired(site: Site, host: Host, secrets: dict[str, str]) -> Desired:
             directories[links[item.path]] = File("", 0o750, user, user)
         else:
             logs[links[item.path]] = File("", 0o640, user, "adm")
+    renderer = Renderer(site, host, secrets)
+    programs = {
+        f"{PROGRAMS}/{path.name}": File(path.read_text(), 0o644)
+        for path in sorted((ROOT / "host").glob("*.py"))
+    }
     return Desired(
         site=site,
         host=host,
         services=services,
-        files=Renderer(site, host, secrets).files(),
-        programs={
-            f"{PROGRAMS}/{path.name}": File(path.read_text(), 0o644)
-            for path in sorted((ROOT / "host").glob("*.py"))
-        },
+        files=renderer.files(),
+        programs=programs | renderer.host_units(),
         trusted=trusted(site.settings.network),
         directories=directories,
         logs=logs,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from stack.catalogue import Service
-from stack.desired import Desired, digest, download_env, unit_files
-from stack.render import File
+from stack.desired import GUARDS, Desired, digest, download_env, unit_files
+from stack.render import UNITS, File
 
 SUPPORTED = ("debian 12", "debian 13")
 
@@ -22,6 +21,15 @@ class Revision:
 
 
 @dataclass(frozen=True)
+class Run:
+    """One command of an operator, as the hosts' locks and histories name it."""
+
+    id: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """The steps that one host needs, in the order in which they are carried out."""
 
@@ -32,41 +40,20 @@ class Plan:
     user: bool = False
     put: dict[str, Any] | None = None
     prepare: dict[str, Any] | None = None
+    activate: bool = False  # the release is made live, services that need it are started, all is proved
+    kind: str = "deploy"
     release: str = ""  # to be live at the end
-    run: str = ""  # names this run, so that the last step knows what it started
-    activate: bool = False
-    digests: dict[str, str] = field(default_factory=dict)  # known ones; a new release brings its own
-    running: dict[str, str] = field(default_factory=dict)  # digest that each active service was started with
-    confirm: bool = False
+    live: str | None = None  # when the host was looked at
+    pending: str | None = None  # a release whose activation nobody has confirmed
+    starts: tuple[str, ...] = ()  # at most these; the host decides when it has the release
+
+    @property
+    def provisions(self) -> bool:
+        return bool(self.trusted or self.packages or self.user or self.put)
 
     @property
     def empty(self) -> bool:
-        return (
-            not any(
-                (
-                    self.refusals,
-                    self.trusted,
-                    self.packages,
-                    self.user,
-                    self.put,
-                    self.prepare,
-                    self.activate,
-                    self.starts,
-                )
-            )
-            and not self.confirm
-        )
-
-    @property
-    def starts(self) -> list[Service]:
-        """The services that are known to need a (re)start."""
-        return [s for s in self.desired.services if must_start(self, s, {})]
-
-
-def must_start(plan: Plan, service: Service, prepared: dict[str, str]) -> bool:
-    """A service starts when it is down, or was started from other code, env or unit."""
-    wanted = {**plan.digests, **prepared}.get(service.name)
-    return wanted is None or plan.running.get(service.name) != wanted
+        return not (self.refusals or self.provisions or self.activate)
 
 
 def owned(file: File) -> list[str]:
@@ -81,11 +68,15 @@ def differing(wanted: dict[str, File], seen: dict[str, Any], kind: str | None = 
     }
 
 
-def refusals(desired: Desired, observed: dict[str, Any]) -> list[str]:
-    """Why a deploy to this host must not start."""
+def refusals(desired: Desired, observed: dict[str, Any], run: Run) -> list[str]:
+    """Why a run on this host must not start."""
+    if "refused" in observed:
+        return [observed["refused"]]
     found, need = [], desired.site.settings.disk_free_mb
     if observed["os"] not in SUPPORTED:
         found.append(f"runs {observed['os']}; supported: {', '.join(SUPPORTED)}")
+    if held := locked(observed, run):
+        found.append(held)
     if observed["disk_free_mb"] < need:
         found.append(
             f"only {observed['disk_free_mb']} MB free under /opt; a deploy needs {need} (disk_free_mb)"
@@ -104,51 +95,124 @@ def refusals(desired: Desired, observed: dict[str, Any]) -> list[str]:
     return found
 
 
-def plan(desired: Desired, observed: dict[str, Any], revision: Revision, release: str, by: str) -> Plan:
+def locked(observed: dict[str, Any], run: Run) -> str | None:
+    """Who keeps this run out, if anybody does. The host decides again when the run takes the lock."""
+    lock = observed.get("lock")
+    if not lock:
+        return None
+    if lock["boot"] == observed["boot"]:
+        left = lock["until"] - observed["uptime"]
+    else:
+        left = lock["since"] + lock["seconds"] - observed["time"] if lock["kept"] else 0
+    if left <= 0 or (lock["kept"] and lock["by"] == run.by):
+        return None
+    return (
+        f"locked by {lock['by']}: {lock['reason']} (ends by itself in {left:.0f} s); wait, or "
+        "`make unlock` if that run is surely gone"
+    )
+
+
+def plan(desired: Desired, observed: dict[str, Any], revision: Revision, release: str, run: Run) -> Plan:
     """Compare, and say what is to be done. `release` names a new release, should one be needed.
 
     `observed` is what host/look.py printed; a bare host, which has no python yet, gives "os" and
     "disk_free_mb" alone and so differs in everything.
     """
-    catalogue = desired.site.catalogue
-    if refused := [observed["refused"]] if "refused" in observed else refusals(desired, observed):
-        return Plan(desired, refusals=refused)
-    seen = observed.get("files", {})
-    put = {
-        "directories": as_request(differing(desired.directories, seen, "directory")),
-        "files": as_request(differing(desired.programs, seen)),
-        "logs": as_request({p: f for p, f in desired.logs.items() if (seen.get(p) or [])[1:] != owned(f)}),
-        "then": [],
-    }
-    manifest = observed.get("manifest") or {}
+    if refused := refusals(desired, observed, run):
+        return Plan(desired, refusals=refused, live=observed.get("release"))
+    seen, live = observed.get("files", {}), observed.get("release")
+    releases = observed.get("releases", {})
     wanted = digest(revision.commit, desired.files)
-    fresh = manifest.get("digest") != wanted
-    drifted = bool(differing(desired.files, seen)) or observed.get("links") != desired.links
-    units = observed.get("units", {})
-    unit_off = any(units.get(unit, {}).get("UnitFileState") != "enabled" for unit in desired.enabled)
-    timers = [unit for unit in desired.enabled if unit.endswith(".timer")]
-    timer_off = any(units.get(unit, {}).get("ActiveState") != "active" for unit in timers)
-    started = observed.get("started", {})
+    same = [name for name, r in releases.items() if r["digest"] == wanted and r["state"] != "bad"]
+    fresh = not same
+    target = live if live in same else max(same, default=release)
+    every = [service.name for service in desired.services]
+    starts = every if fresh else to_start(desired, observed, releases[target]["services"])
     return Plan(
         desired,
         trusted=differing(desired.trusted, seen),
-        packages=sorted(set(catalogue.packages) - set(observed.get("installed", []))),
+        packages=sorted(set(desired.site.catalogue.packages) - set(observed.get("installed", []))),
         user=not observed.get("user", False),
-        put=put if any(put.values()) else None,
-        prepare=request(desired, revision, release, wanted, by) if fresh else None,
-        release=release if fresh else observed["release"],
-        run=release,
-        activate=fresh or drifted or unit_off or timer_off,
-        digests={} if fresh else manifest["services"],
-        running={
-            s.name: started.get(s.name, {}).get("digest", "")
-            for s in desired.services
-            if units.get(f"{s.unit}.service", {}).get("ActiveState") == "active"
-            and all((seen.get(path) or [""])[0] == desired.files[path].sha256 for path in unit_files(s))
-        },
-        confirm=fresh
-        or (observed.get("state") or {}).get("state") != "good"
-        or units.get("quantlab.target", {}).get("ActiveState") != "active",
+        put=put(desired, observed),
+        prepare=request(desired, revision, release, wanted) if fresh else None,
+        activate=fresh
+        or target != live
+        or releases[target]["state"] != "good"
+        or bool(starts or observed["pending"] or unsettled(desired, observed)),
+        release=str(target),
+        live=live,
+        pending=(observed.get("pending") or {}).get("id"),
+        starts=tuple(starts),
+    )
+
+
+def rollback(desired: Desired, observed: dict[str, Any], to: str | None, run: Run) -> Plan:
+    """Back to release `to`, or to the good one before the live one. Nothing is fetched or built."""
+
+    def refuse(*reasons: str) -> Plan:
+        return Plan(desired, refusals=list(reasons), kind="rollback", live=live)
+
+    live, releases = observed.get("release"), observed.get("releases", {})
+    if reasons := [r for r in refusals(desired, observed, run) if "MB free" not in r]:
+        return refuse(*reasons)
+    good = sorted(name for name, r in releases.items() if r["state"] == "good")
+    target, names = to or observed.get("back"), ", ".join(good) or "none"
+    if target is None:
+        return refuse(f"release {live} is live; no good release is older (good: {names})")
+    if target not in good:
+        state = releases[target]["state"] if target in releases else "not on this host"
+        return refuse(f"TO={target}: is {state}; good releases: {names}")
+    down = to_start(desired, observed, releases[target]["services"])
+    return Plan(
+        desired,
+        put=put(desired, observed),
+        activate=target != live or bool(down or observed.get("pending")),
+        kind="rollback",
+        release=target,
+        live=live,
+        pending=(observed.get("pending") or {}).get("id"),
+        starts=tuple(down),
+    )
+
+
+def put(desired: Desired, observed: dict[str, Any]) -> dict[str, Any] | None:
+    """Folders, logs and programs of ours that differ, as host/put.py is told; None if none does."""
+    seen, units = observed.get("files", {}), observed.get("units", {})
+    found: dict[str, Any] = {
+        "directories": as_request(differing(desired.directories, seen, "directory")),
+        "files": as_request(differing(desired.programs, seen)),
+        "logs": as_request({p: f for p, f in desired.logs.items() if (seen.get(p) or [])[1:] != owned(f)}),
+    }
+    off = [unit for unit in GUARDS if units.get(unit, {}).get("UnitFileState") != "enabled"]
+    if off or any(path.startswith(UNITS) for path in found["files"]):
+        found["then"] = [["systemctl", "daemon-reload"], ["systemctl", "enable", *GUARDS]]
+    return found | {"then": found.get("then", [])} if any(found.values()) else None
+
+
+def to_start(desired: Desired, observed: dict[str, Any], digests: dict[str, str]) -> list[str]:
+    """The services that are down, or were started from something else than a release with these digests,
+    or whose env file or unit somebody changed."""
+    running, files = observed.get("running", {}), observed["files"]
+    return [
+        s.name
+        for s in desired.services
+        if s.name in digests
+        and (
+            running.get(f"{s.unit}.service", {}).get(s.name) != digests[s.name]
+            or any((files.get(path) or [""])[0] != desired.files[path].sha256 for path in unit_files(s))
+        )
+    ]
+
+
+def unsettled(desired: Desired, observed: dict[str, Any]) -> bool:
+    """Whether files, links or units of the live release are not as it put them."""
+    units = observed["units"]
+    active = [unit for unit in desired.enabled if unit.endswith((".timer", ".target"))]
+    return (
+        bool(differing(desired.files, observed["files"]))
+        or observed["links"] != desired.links
+        or any(units.get(unit, {}).get("UnitFileState") != "enabled" for unit in desired.enabled)
+        or any(units.get(unit, {}).get("ActiveState") != "active" for unit in active)
     )
 
 
@@ -159,7 +223,7 @@ def as_request(files: dict[str, File]) -> dict[str, Any]:
     }
 
 
-def request(desired: Desired, revision: Revision, release: str, wanted: str, by: str) -> dict[str, Any]:
+def request(desired: Desired, revision: Revision, release: str, wanted: str) -> dict[str, Any]:
     """What host/prepare.py is told."""
     site, catalogue = desired.site, desired.site.catalogue
     programs = [*desired.services, *site.timers_on(desired.host)]
@@ -170,8 +234,8 @@ def request(desired: Desired, revision: Revision, release: str, wanted: str, by:
         "commit": revision.commit,
         "revision": revision.name,
         "branch": revision.branch,
-        "by": by,
-        "catalogue": catalogue.version,
+        "catalogue": catalogue.model_dump(mode="json"),
+        "code": catalogue.code,
         "repository": site.settings.repository,
         "user": catalogue.user,
         "env": download_env(site.settings.network),
@@ -180,8 +244,16 @@ def request(desired: Desired, revision: Revision, release: str, wanted: str, by:
         "builds": [{"path": path, "runtime": runtime} for path, runtime in builds.items()],
         "files": as_request(desired.files),
         "enabled": desired.enabled,
-        "services": {
-            s.name: {"paths": s.paths, "build": s.build, "files": unit_files(s), "unit": s.unit}
+        "services": [
+            {
+                "name": s.name,
+                "unit": s.unit,
+                "port": s.port,
+                "start_timeout": s.start_timeout,
+                "paths": s.paths,
+                "build": s.build,
+                "files": unit_files(s),
+            }
             for s in desired.services
-        },
+        ],
     }

@@ -135,6 +135,16 @@ class Renderer:
         context = {"catalogue": self.site.catalogue, "service": program, "writes": writes, **more}
         return File(self._render(f"units/{template}", context), 0o644)
 
+    def host_units(self) -> dict[str, File]:
+        """What guards the releases on the host and outlives each of them: dead-man switch, boot, rollback."""
+        found = {}
+        for path in sorted((ROOT / "templates/host").glob("*.j2")):
+            text = self._render(f"host/{path.name}", {"settings": self.site.settings})
+            unit = path.suffixes[0] in (".service", ".timer")
+            place = f"{UNITS if unit else '/usr/local/sbin'}/{path.stem}"
+            found[place] = File(text, 0o644 if unit else 0o755)
+        return found
+
     def files(self) -> dict[str, File]:
         """Every file of the release by its absolute path; `core/.env` below {code}."""
         site, catalogue = self.site, self.site.catalogue

@@ -49,6 +49,8 @@ class Settings(Model):
     network: Network = Network()
     disk_free_mb: int = 1024  # less than this on the host, and a deploy does not start
     keep_releases: Annotated[int, Field(ge=2)] = 5
+    # Seconds without a step of the deploy after which a host gives it up and goes back by itself.
+    revert_after: Annotated[int, Field(ge=10, le=3600)] = 180
 
 
 def load(path: Path) -> Settings:

@@ -5,13 +5,14 @@ from typing import Any
 
 from stack import catalogue as catalogues
 from stack.catalogue import Catalogue
-from stack.desired import Desired, desired, digest
-from stack.plan import Revision
+from stack.desired import GUARDS, Desired, desired, digest
+from stack.plan import Revision, Run
 from stack.settings import Settings
 from stack.site import ROOT, Site, place
 
 CATALOGUE = ROOT / "group_data" / "catalogue.yaml"
 REVISION = Revision("main", "0123456789abcdef0123456789abcdef01234567", "main")
+RUN = Run("run-1", "me@here", "a deploy")
 Roles = dict[str, list[tuple[str, dict[str, Any]]]]
 ONE: Roles = {role: [("one", {})] for role in ("market", "research", "console")}
 SPREAD: Roles = {
@@ -59,6 +60,7 @@ def as_wanted(desired: Desired) -> dict[str, Any]:
     seen = {path: [f.sha256, f"{f.mode:04o}", f.owner, f.group] for path, f in files.items()}
     for path, folder in desired.directories.items():
         seen[path] = ["directory", f"{folder.mode:04o}", folder.owner, folder.group]
+    up = {"UnitFileState": "enabled", "ActiveState": "active"}
     digests = {service.name: f"digest of {service.name}" for service in desired.services}
     ports = {service.port: service.unit for service in desired.services if service.port}
     return {
@@ -67,13 +69,32 @@ def as_wanted(desired: Desired) -> dict[str, Any]:
         "user": True,
         "files": seen,
         "links": desired.links,
-        "units": {unit: {"UnitFileState": "enabled", "ActiveState": "active"} for unit in desired.enabled},
+        "units": {unit: dict(up) for unit in [*desired.enabled, *GUARDS]},
+        "running": {f"{service.unit}.service": digests for service in desired.services},
         "listeners": {str(port): ["node", "77", f"{unit}.service"] for port, unit in ports.items()},
         "code": "link",
         "release": "live",
-        "manifest": {"digest": digest(REVISION.commit, desired.files), "services": digests},
-        "state": {"state": "good"},
-        "started": {name: {"digest": value} for name, value in digests.items()},
+        "releases": {"live": summary(1, digest(REVISION.commit, desired.files), digests)},
+        "back": None,
+        "pending": None,
+        "lock": None,
+        "boot": "this",
+        "uptime": 1000.0,
+        "time": 1_800_000_000.0,
+    }
+
+
+def summary(number: int, digest: str, services: dict[str, str], state: str = "good") -> dict[str, Any]:
+    """What the look says of a release."""
+    return {
+        "number": number,
+        "digest": digest,
+        "commit": REVISION.commit,
+        "revision": "main",
+        "prepared": "2026-01-15T00:00:00Z",
+        "services": services,
+        "state": state,
+        "after": None,
     }
 
 

@@ -63,7 +63,7 @@ def test_one_look_answers_everything(tmp_path: Path) -> None:
     assert seen["files"][str(tmp_path / "none")] is None
     assert seen["installed"] == ["dpkg"]
     assert seen["user"] is True
-    assert (seen["code"], seen["release"], seen["manifest"]) == (None, None, None)
+    assert (seen["code"], seen["release"], seen["pending"]) == (None, None, None)
 
 
 def test_who_is_not_there_is_told(tmp_path: Path) -> None:

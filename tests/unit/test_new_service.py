@@ -14,7 +14,7 @@ from stack.desired import Desired, desired
 from stack.errors import Refused
 from stack.plan import plan, request
 from stack.site import ROOT
-from tests.unit.examples import CATALOGUE, REVISION, bare, root_with
+from tests.unit.examples import CATALOGUE, REVISION, RUN, bare, root_with
 from tests.unit.test_settings import GOOD, INVENTORY
 
 ENTRY = yaml.safe_load("""
@@ -69,8 +69,9 @@ def test_its_env_file_and_unit_are_rendered(eleven: Desired) -> None:
 
 
 def test_it_takes_its_place_in_the_order(eleven: Desired) -> None:
-    assert "After=network-online.target quantlab-strategyd.service" in unit(eleven, "riskd")
-    assert "After=network-online.target quantlab-riskd.service" in unit(eleven, "backtestd")
+    after = "After=network-online.target quantlab-early-boot.service"
+    assert f"{after} quantlab-strategyd.service" in unit(eleven, "riskd")
+    assert f"{after} quantlab-riskd.service" in unit(eleven, "backtestd")
     place = eleven.enabled.index("quantlab-riskd.service")
     assert eleven.enabled[place - 1 : place + 2] == [
         "quantlab-strategyd.service",
@@ -84,15 +85,15 @@ def unit(desired: Desired, name: str) -> list[str]:
 
 
 def test_a_deploy_builds_and_starts_it(eleven: Desired) -> None:
-    asked = request(eleven, REVISION, "new", "digest", "me")
+    asked = request(eleven, REVISION, "new", "digest")
     assert {"path": "services/riskd", "runtime": "python"} in asked["builds"]
     assert "services/riskd/limits" in asked["shared"]
     assert "/opt/quantlab/shared/services/riskd/limits" in eleven.directories
     assert "/etc/quantlab/riskd.env" in asked["files"]
-    assert asked["services"]["riskd"]["unit"] == "quantlab-riskd"
+    assert "quantlab-riskd" in [one["unit"] for one in asked["services"]]
     assert "quantlab-riskd.service" in asked["enabled"]
-    starts = [service.name for service in plan(eleven, bare(), REVISION, "new", "me").starts]
-    assert starts == [service.name for service in eleven.site.catalogue.services]
+    starts = plan(eleven, bare(), REVISION, "new", RUN).starts
+    assert list(starts) == [service.name for service in eleven.site.catalogue.services]
     assert len(starts) == 11
 
 

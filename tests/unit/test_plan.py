@@ -6,25 +6,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stack.desired import Desired, desired
-from stack.plan import Plan, must_start, owned, plan
-from tests.unit.examples import ONE, REVISION, SPREAD, as_wanted, bare, secrets, site, wanted
+from stack.desired import GUARDS, Desired, desired
+from stack.plan import Plan, owned, plan, rollback
+from tests.unit.examples import (
+    ONE,
+    REVISION,
+    RUN,
+    SPREAD,
+    as_wanted,
+    bare,
+    secrets,
+    site,
+    summary,
+    wanted,
+)
 
 HOST = wanted(site())
-SERVICES = HOST.services
+EVERY = [service.name for service in HOST.services]
 
 
 def planned(host: Desired, seen: dict[str, Any]) -> Plan:
-    return plan(host, seen, REVISION, "new", "me")
-
-
-def restarted(planned: Plan, prepared: dict[str, str]) -> list[str]:
-    return [s.name for s in planned.desired.services if must_start(planned, s, prepared)]
-
-
-def digests(seen: dict[str, Any], **changed: str) -> dict[str, str]:
-    """What a new release says of its services, most of them unchanged."""
-    return {**seen["manifest"]["services"], **changed}
+    return plan(host, seen, REVISION, "new", RUN)
 
 
 def test_a_bare_host_gets_everything() -> None:
@@ -33,9 +35,8 @@ def test_a_bare_host_gets_everything() -> None:
     assert set(found.packages) == set(HOST.site.catalogue.packages)
     assert found.user
     assert found.activate
-    assert found.confirm
-    assert found.release == "new"
-    assert found.starts == SERVICES
+    assert (found.release, found.kind, found.live) == ("new", "deploy", None)
+    assert list(found.starts) == EVERY
     assert found.put is not None
     assert set(found.put["directories"]) == set(HOST.directories)
     assert set(found.put["files"]) == set(HOST.programs)
@@ -48,7 +49,7 @@ def test_a_bare_host_gets_everything() -> None:
 def test_a_host_as_wanted_gets_nothing() -> None:
     found = planned(HOST, as_wanted(HOST))
     assert found.empty
-    assert found.starts == []
+    assert found.starts == ()
     assert found.release == "live"
 
 
@@ -79,52 +80,58 @@ def test_whatever_is_missing_is_put_back(gone: set[str], data: st.DataObject) ->
         seen["files"][path] = None
     found = planned(HOST, seen)
     assert not found.empty
-    put = {path for part in (found.put or {}).values() for path in part}
+    put = {path for name, part in (found.put or {}).items() for path in part if name != "then"}
     assert put == gone & {*HOST.programs, *HOST.directories, *HOST.logs}
     assert found.activate == bool(gone & {*HOST.files})
     assert found.prepare is None
 
 
-def test_a_changed_env_file_makes_a_release_and_restarts_that_service_alone() -> None:
-    seen = as_wanted(HOST)
-    there = site(feed_url="sim://market?seed=2&rate=20")  # only the collector reads it
-    found = planned(desired(there, there.host("one"), secrets(there.catalogue)), seen)
+def test_a_changed_env_file_makes_a_release() -> None:
+    there = site(feed_url="sim://market?seed=2&rate=20")
+    found = planned(desired(there, there.host("one"), secrets(there.catalogue)), as_wanted(HOST))
     assert found.prepare is not None
     assert found.activate
-    assert restarted(found, digests(seen, collector="another")) == ["collector"]
+    assert (found.release, found.live) == ("new", "live")
 
 
-def test_a_changed_commit_restarts_the_services_whose_code_changed() -> None:
+def test_a_changed_commit_makes_a_release_and_every_start_is_possible() -> None:
     seen = as_wanted(HOST)
-    seen["manifest"]["digest"] = "of another commit"
+    seen["releases"]["live"]["digest"] = "of another commit"
     found = planned(HOST, seen)
     assert found.prepare is not None
-    assert restarted(found, digests(seen)) == []
-    assert restarted(found, digests(seen, labeld="x", observer="x")) == ["labeld", "observer"]
+    assert list(found.starts) == EVERY
 
 
-def test_before_a_release_is_prepared_every_start_is_possible() -> None:
+@pytest.mark.parametrize("state", ["prepared", "good"])
+def test_a_release_that_is_there_already_is_not_built_again(state: str) -> None:
     seen = as_wanted(HOST)
-    seen["manifest"]["digest"] = "of another commit"
-    assert planned(HOST, seen).starts == SERVICES
-
-
-@pytest.mark.parametrize("state", ["inactive", "failed", "activating"])
-def test_a_service_that_is_down_is_started_and_nothing_else_done(state: str) -> None:
-    seen = as_wanted(HOST)
-    seen["units"]["quantlab-labeld.service"]["ActiveState"] = state
+    seen["releases"]["earlier"] = {**seen["releases"]["live"], "number": 0, "state": state}
+    seen["releases"]["live"]["digest"] = "of another commit"
     found = planned(HOST, seen)
-    assert [service.name for service in found.starts] == ["labeld"]
-    assert (found.prepare, found.put, found.activate) == (None, None, False)
-    assert not found.empty
+    assert (found.prepare, found.release, found.activate) == (None, "earlier", True)
 
 
-@pytest.mark.parametrize("started", [{}, {"labeld": {"digest": "of an earlier release"}}])
-def test_a_service_that_was_started_from_something_else_is_restarted(started: dict[str, Any]) -> None:
+def test_a_bad_release_is_never_taken_again() -> None:
     seen = as_wanted(HOST)
-    del seen["started"]["labeld"]
-    seen["started"].update(started)
-    assert [service.name for service in planned(HOST, seen).starts] == ["labeld"]
+    seen["releases"]["earlier"] = {**seen["releases"]["live"], "number": 2, "state": "bad"}
+    seen["releases"]["live"]["digest"] = "of another commit"
+    found = planned(HOST, seen)
+    assert found.prepare is not None
+    assert found.release == "new"
+
+
+def test_a_service_that_is_down_is_started() -> None:
+    seen = as_wanted(HOST)
+    del seen["running"]["quantlab-labeld.service"]
+    found = planned(HOST, seen)
+    assert found.starts == ("labeld",)
+    assert (found.prepare, found.put, found.activate) == (None, None, True)
+
+
+def test_a_service_that_was_started_from_something_else_is_restarted() -> None:
+    seen = as_wanted(HOST)
+    seen["running"]["quantlab-labeld.service"] = {"labeld": "of an earlier release"}
+    assert planned(HOST, seen).starts == ("labeld",)
 
 
 @pytest.mark.parametrize("position", [1, 2, 3])
@@ -136,7 +143,7 @@ def test_a_file_whose_mode_or_owner_changed_is_activated_again(position: int) ->
     found = planned(HOST, seen)
     assert found.activate
     assert found.prepare is None
-    assert found.starts == []  # its content is what it was started with
+    assert found.starts == ()  # its content is what it was started with
 
 
 def test_an_edited_unit_is_activated_again_and_its_service_restarted() -> None:
@@ -144,7 +151,7 @@ def test_an_edited_unit_is_activated_again_and_its_service_restarted() -> None:
     seen["files"]["/etc/systemd/system/quantlab-labeld.service"][0] = "edited"
     found = planned(HOST, seen)
     assert found.activate
-    assert [service.name for service in found.starts] == ["labeld"]
+    assert found.starts == ("labeld",)
 
 
 def test_a_disabled_unit_is_activated_again() -> None:
@@ -152,7 +159,7 @@ def test_a_disabled_unit_is_activated_again() -> None:
     seen["units"]["quantlab-ml.timer"]["UnitFileState"] = "disabled"
     found = planned(HOST, seen)
     assert found.activate
-    assert found.starts == []
+    assert found.starts == ()
 
 
 def test_a_stopped_timer_is_activated_again() -> None:
@@ -160,7 +167,7 @@ def test_a_stopped_timer_is_activated_again() -> None:
     seen["units"]["quantlab-ml.timer"]["ActiveState"] = "inactive"
     found = planned(HOST, seen)
     assert found.activate
-    assert (found.prepare, found.starts) == (None, [])
+    assert (found.prepare, found.starts) == (None, ())
 
 
 def test_a_log_is_made_once_and_never_overwritten() -> None:
@@ -182,15 +189,80 @@ def test_a_log_with_another_owner_or_mode_is_given_back() -> None:
 def test_a_missing_link_to_what_is_shared_is_mended_by_activation() -> None:
     found = planned(HOST, as_wanted(HOST) | {"links": {}})
     assert found.activate
-    assert (found.prepare, found.starts) == (None, [])
+    assert (found.prepare, found.starts) == (None, ())
 
 
-def test_a_release_that_was_never_confirmed_is_confirmed() -> None:
-    for state in (None, {"state": "active"}):
-        found = planned(HOST, as_wanted(HOST) | {"state": state})
-        assert found.confirm
-        assert not found.empty
-        assert found.starts == []
+def test_a_release_that_was_never_confirmed_is_activated_and_proved() -> None:
+    for change in ({"state": "prepared"}, {}):
+        seen = as_wanted(HOST)
+        seen["releases"]["live"] |= change
+        found = planned(HOST, seen | ({} if change else {"pending": {"id": "live"}}))
+        assert found.activate
+        assert (found.prepare, found.starts) == (None, ())
+
+
+def test_guards_that_are_off_are_enabled() -> None:
+    seen = as_wanted(HOST)
+    seen["units"][GUARDS[0]]["UnitFileState"] = "disabled"
+    put = planned(HOST, seen).put
+    assert put
+    assert ["systemctl", "enable", *GUARDS] in put["then"]
+
+
+LOCK = {"by": "you@there", "reason": "release day", "boot": "this", "until": 1060.0, "kept": False}
+
+
+@pytest.mark.parametrize(
+    ("change", "kept_out"),
+    [
+        ({}, True),
+        ({"until": 999.0}, False),  # its time is over
+        ({"boot": "before", "since": 0, "seconds": 1}, False),  # the host restarted: that run is gone
+        ({"by": "me@here"}, True),  # another run of one's own, too
+        ({"by": "me@here", "kept": True}, False),  # one's own word to keep others out
+        ({"kept": True}, True),
+        ({"boot": "before", "kept": True, "since": 1_799_999_999, "seconds": 60}, True),
+    ],
+)
+def test_a_lock_keeps_others_out(change: dict[str, Any], kept_out: bool) -> None:
+    found = planned(HOST, as_wanted(HOST) | {"lock": LOCK | change})
+    assert bool(found.refusals) == kept_out
+    if kept_out:
+        who = (LOCK | change)["by"]
+        assert found.refusals[0].startswith(f"locked by {who}: release day (ends by itself in")
+
+
+def with_earlier(state: str = "good") -> dict[str, Any]:
+    seen = as_wanted(HOST)
+    digests = dict.fromkeys(EVERY, "earlier")
+    seen["releases"]["earlier"] = summary(0, "earlier", digests, state)
+    return seen | {"back": "earlier" if state == "good" else None}
+
+
+def test_a_rollback_goes_to_the_good_release_before() -> None:
+    found = rollback(HOST, with_earlier(), None, RUN)
+    assert (found.release, found.kind, found.activate) == ("earlier", "rollback", True)
+    assert (found.prepare, found.packages, found.user) == (None, [], False)
+
+
+def test_a_rollback_needs_no_disk_space() -> None:
+    assert rollback(HOST, with_earlier() | {"disk_free_mb": 0}, None, RUN).refusals == []
+
+
+def test_a_rollback_to_the_live_release_changes_nothing() -> None:
+    assert rollback(HOST, with_earlier(), "live", RUN).empty
+
+
+@pytest.mark.parametrize(
+    ("to", "state", "said"),
+    [
+        (None, "bad", "release live is live; no good release is older (good: live)"),
+        ("earlier", "bad", "TO=earlier: is bad; good releases: live"),
+        ("nosuch", "good", "TO=nosuch: is not on this host; good releases: earlier, live"),
+    ],
+)
+def test_a_rollback_that_cannot_be_says_what_can(to: str | None, state: str, said: str) -> None:
+    assert rollback(HOST, with_earlier(state), to, RUN).refusals == [said]
 
 
 def test_missing_packages_and_user_are_named() -> None:

@@ -83,7 +83,7 @@ def test_units_start_in_the_documented_order() -> None:
         for service in host.services:
             name = f"{service.unit}.service"
             (after,) = (line for line in units(host)[name].splitlines() if line.startswith("After="))
-            assert after.split()[1:] == ([previous] if previous else [])
+            assert after.split()[1:] == ["quantlab-early-boot.service", *([previous] if previous else [])]
             previous = name
 
 

@@ -1,0 +1,63 @@
+"""What is under way on this host: an activation that nobody has confirmed yet, and its dead-man switch.
+
+The marker is on disk before the first change and gone after the last gate. While it is there, a timer
+of systemd counts down; whoever leads the deploy winds it up with each step. If it runs out, or the host
+restarts, the host goes back to `from` by itself.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from common import STATE, Failed, read_json, run, write
+
+MARKER = STATE / "pending.json"
+TIMER = "quantlab-deadman.timer"
+
+
+def uptime() -> float:
+    """Seconds since the host started, on systemd's clock. Nobody who sets the time can stretch a wait."""
+    return time.monotonic()
+
+
+def boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def read() -> dict[str, Any] | None:
+    marker: dict[str, Any] | None = read_json(MARKER, None)
+    return marker
+
+
+def save(marker: dict[str, Any]) -> None:
+    write(MARKER, json.dumps(marker), 0o600)
+
+
+def clear() -> None:
+    """Everything is as it should be: no marker, no countdown."""
+    MARKER.unlink(missing_ok=True)
+    stop()
+
+
+def stop() -> None:
+    run(["systemctl", "stop", TIMER], what="dead-man switch", timeout=30)
+
+
+def wind(marker: dict[str, Any]) -> None:
+    """Start the countdown anew. A first deploy has nothing to go back to, so nothing to count down to."""
+    if marker["from"] or "gave_up" in marker:
+        marker["deadline"] = uptime() + marker["revert_after"]
+        save(marker)
+        run(["systemctl", "restart", TIMER], what="dead-man switch", timeout=30)
+
+
+def mine(request: dict[str, Any]) -> dict[str, Any]:
+    """The activation that this request goes on with. Raises Failed when it has been given up meanwhile."""
+    marker = read()
+    if marker is None or marker["run"] != request["run"]["id"]:
+        raise Failed(
+            "this run was given up on this host meanwhile (dead-man switch, restart or rollback)\n"
+            "  next: `make history` tells what happened; deploy again"
+        )
+    return marker
