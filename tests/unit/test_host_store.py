@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ YOU = {"id": "run-2", "by": "you@there", "reason": "another"}
 
 
 @pytest.fixture
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(lock, "LOCK", tmp_path / "lock.json")
     monkeypatch.setattr(history, "HISTORY", tmp_path / "history.jsonl")
     monkeypatch.setattr(store, "RELEASES", tmp_path / "releases")
