@@ -1,14 +1,14 @@
 # Everything an operator types. `make help` lists it.
 ENV ?= lab
-export ENV LAB REV LIMIT HOSTS TO REASON
+export ENV LAB REV LIMIT HOSTS TO REASON MINUTES COUNT JSON
 PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
 HOSTS ?= $(if $(filter split,$(ENV)),2,)
-LATER := plan status history drift doctor start stop restart logs runs collector ml bench faults
+LATER := plan status drift doctor start stop restart logs runs collector ml bench faults
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down deploy rollback verify test unit test-backend test-lab lint format docs requirements $(LATER)
+.PHONY: help setup lab lab-down deploy rollback verify history lock unlock test unit test-backend test-lab lint format docs requirements $(LATER)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,11 +31,20 @@ deploy: setup $(if $(filter $(ENV),$(LABS)),lab) ## bring every host to the cata
 
 rollback: setup ## back to the good release before, or to TO=release, then verify
 	@$(PYTHON) run.py rollback.py
-	@$(MAKE) --no-print-directory verify
+	@AGAINST=release $(MAKE) --no-print-directory verify
 
 verify: setup ## check hosts against the catalogue with testinfra
 	@mkdir -p reports
 	@$(PYTHON) -m pytest tests/verify -q --junitxml=reports/verify-$(ENV).xml
+
+history: setup ## every deploy, rollback and refusal of each host (COUNT=20)
+	@$(PYTHON) -m operate history
+
+lock: setup ## keep everybody else's deploys out: REASON='…' (MINUTES=480)
+	@$(PYTHON) -m operate lock
+
+unlock: setup ## take the lock off, whoever holds it
+	@$(PYTHON) -m operate unlock
 
 test: lint unit test-backend test-lab ## all tests; needs root for the lab
 

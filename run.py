@@ -5,8 +5,10 @@ failed or dropped out, 2 nothing was touched because something was refused, 130 
 """
 
 import os
+import secrets
 import subprocess
 import sys
+import time
 
 from stack.desired import load
 from stack.errors import Refused
@@ -34,19 +36,23 @@ def main(arguments: list[str]) -> int:
         for reason in refused.reasons:
             print(f"refused: {reason}", file=sys.stderr)
         return 2
-    command = [sys.executable, "-m", "pyinfra", "-y", "inventory.py", *arguments]
+    os.environ.setdefault("QUANTLAB_RUN", f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}")
+    command = [sys.executable, "-m", "pyinfra", "-y", "inventory.py"]
     for word in (limit or "").split(","):
         command += ["--limit", word] if word else []
     quiet = {} if sys.stderr.isatty() else {"PYINFRA_PROGRESS": "off"}
     # Without a terminal nobody can type a sudo password: its prompt must fail, not wait.
     stdin = None if sys.stdin.isatty() else subprocess.DEVNULL
-    with subprocess.Popen(command, cwd=ROOT, stdin=stdin, env={**os.environ, **quiet}) as child:
+    with subprocess.Popen(
+        [*command, *arguments], cwd=ROOT, stdin=stdin, env={**os.environ, **quiet}
+    ) as child:
         try:
             return 1 if child.wait() else 0
         except KeyboardInterrupt:
             child.wait()
-            print("interrupted: hosts may be between two releases; deploy again to finish", file=sys.stderr)
-            return 130
+    print("interrupted: hosts that were changed go back to where they were", file=sys.stderr)
+    subprocess.run([*command, "abort.py"], cwd=ROOT, stdin=stdin, env={**os.environ, **quiet}, check=False)
+    return 130
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ OF_A_RUN: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 OTHERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "abort": steps.abort,
     "record": steps.record,
+    "history": steps.past,
     "lock": steps.keep_out,
     "unlock": steps.unlock,
 }
@@ -42,6 +43,8 @@ ALONE: dict[str, Callable[[], str]] = {
 def act(verb: str) -> str:
     if verb in ALONE:
         return ALONE[verb]()
+    if verb not in OTHERS | OF_A_RUN:
+        raise Failed(f"the programs on this host do not know '{verb}': deploy first, to renew them")
     request = json.loads(sys.stdin.readline())
     if verb in OTHERS:
         return json.dumps(OTHERS[verb](request))

@@ -62,6 +62,11 @@ def record(request: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def past(request: dict[str, Any]) -> dict[str, Any]:
+    """The newest entries of the host's history."""
+    return {"entries": history.last(request["count"])}
+
+
 def keep_out(request: dict[str, Any]) -> dict[str, Any]:
     """An operator's lock: no deploy but the operator's own until it ends."""
     lock.hold(request["run"], seconds=request["seconds"], kept=True)

@@ -9,7 +9,7 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, StringCommand, operation
 from pyinfra.api.operation import OperationMeta
 
-from operations.base import connect_fast, fail
+from operations.base import fail, hurry
 from operations.planning import run
 from stack.plan import Plan
 from stack.transport import installed
@@ -94,6 +94,12 @@ def starts(activation: OperationMeta | None) -> list[str]:
     return names
 
 
+@operation(is_idempotent=False)
+def abort(why: str) -> Commands:
+    """Give up what this run has begun on the host, if it has, and return its lock."""
+    yield command("abort", why=why)
+
+
 def confirm(plan: Plan) -> None:
     """The last step of every change: all services stayed up, and the host can still be reached."""
     if plan.activate:
@@ -118,5 +124,5 @@ def log_in_again(state: State, host: Host, seconds: int) -> bool:
         lines = [f"no new SSH login: the host goes back by itself within {seconds} s"]
         return fail(state, host, lines)
     old.close()
-    connect_fast()
+    hurry(host)
     return True

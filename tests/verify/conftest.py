@@ -1,5 +1,6 @@
 """Makes the checks from the catalogue: which hosts, services, files and ports each test is run for."""
 
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -7,11 +8,12 @@ from typing import Any
 import paramiko
 import pytest
 
-from stack.desired import Desired, load
+from stack.desired import GUARDS, Desired, load
 from stack.errors import Refused
 from tests.verify.connection import Unreadable
 from tests.verify.observed import Observed
 from tests.verify.probes import uses
+from tests.verify.released import released
 
 Cases = Iterable[tuple[str, object]]
 
@@ -20,6 +22,7 @@ KINDS: dict[str, Callable[[Desired], Cases]] = {
     "package": lambda w: [(name, name) for name in w.site.catalogue.packages],
     "path": lambda w: [(path, path) for path in [*w.files, *w.programs, *w.trusted, *w.directories]],
     "unit": lambda w: [(unit, unit) for unit in w.enabled],
+    "guard": lambda w: [(unit, unit) for unit in GUARDS],
     "service": lambda w: [(s.name, s) for s in w.services],
     "served": lambda w: [(s.name, s) for s in w.services if s.port is not None],
     "guarded": lambda w: [(s.name, s) for s in w.services if s.health.http and s.health.http.auth],
@@ -42,7 +45,7 @@ def data_paths(wanted: Desired) -> list[str]:
 def look(wanted: Desired) -> Observed | str:
     """A host as it is, or why it cannot be looked at."""
     try:
-        return Observed(wanted)
+        return Observed(released(wanted) if os.environ.get("AGAINST") == "release" else wanted)
     except (OSError, paramiko.SSHException, Unreadable) as error:
         reason = f"{type(error).__name__}: {error}"
         then = "is it up and deployed? `make deploy`"
@@ -59,18 +62,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[observations] = seen
 
 
-def readable(config: pytest.Config, name: str) -> bool:
-    return isinstance(config.stash[observations][name], Observed)
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    hosts = load()
+    looked = metafunc.config.stash[observations]
     if "looked" in metafunc.fixturenames:
-        looked = metafunc.config.stash[observations]
         metafunc.parametrize("looked", list(looked.values()), ids=list(looked))
         return
     # A host that cannot be looked at fails one test, not two hundred.
-    hosts = {name: w for name, w in hosts.items() if readable(metafunc.config, name)}
+    hosts = {name: found.wanted for name, found in looked.items() if isinstance(found, Observed)}
     for kind, cases in KINDS.items():
         if kind in metafunc.fixturenames:
             made = [(w, name, case) for w in hosts.values() for name, case in cases(w)]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import paramiko
-from testinfra.backend.base import CommandResult  # type: ignore[import-untyped]
-from testinfra.backend.paramiko import ParamikoBackend  # type: ignore[import-untyped]
+from testinfra.backend.base import CommandResult
+from testinfra.backend.paramiko import ParamikoBackend
 
 from stack.site import ROOT, Host
 

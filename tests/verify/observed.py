@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 
-from testinfra.host import Host as Machine  # type: ignore[import-untyped]
+from testinfra.host import Host as Machine
 
 from stack.desired import Desired
 from tests.verify.connection import Connection
@@ -52,7 +52,8 @@ class Observed:
         self.machine = Machine(self.connection)  # testinfra's modules, for what is cheap to ask singly
         catalogue = wanted.site.catalogue
         self.shared = {f"/opt/quantlab/shared/{item.path}": item for item in catalogue.shared}
-        jobs = [path.rsplit("/", 1)[1] for path in wanted.files if path.startswith("/etc/systemd/system/")]
+        placed = [*wanted.files, *wanted.programs]
+        jobs = [path.rsplit("/", 1)[1] for path in placed if path.startswith("/etc/systemd/system/")]
         self.unit_names = sorted({*wanted.enabled, *jobs})
         self.units = self.show()
         self.unit_files = self._unit_files()

@@ -33,3 +33,11 @@ def test_process(where: Desired, seen: Observed, service: Service) -> None:
     if not inside or not process.folder.endswith(f"/code/{service.directory}"):
         wrong.append(f"runs in {process.folder or 'no folder'}, not in a release's {service.directory}")
     require(not wrong, where, service.unit, "; ".join(wrong), f"sudo systemctl restart {service.unit}")
+
+
+def test_nothing_is_under_way(where: Desired, seen: Observed) -> None:
+    """No activation that nobody confirmed, and no dead-man switch counting down."""
+    text = seen.connection.output("cat /var/lib/quantlab/pending.json", good=(0, 1))
+    require(not text, where, "release", "an activation was never confirmed", redeploy(where))
+    state = seen.units["quantlab-deadman.timer"]["ActiveState"]
+    require(state == "inactive", where, "quantlab-deadman.timer", f"is {state}", "wait for it, or deploy")

@@ -16,6 +16,12 @@ def test_enabled(where: Desired, seen: Observed, unit: str) -> None:
     require(state == "enabled", where, unit, f"is {state}, not enabled", redeploy(where))
 
 
+def test_guard(where: Desired, seen: Observed, guard: str) -> None:
+    """What takes an unconfirmed release back at boot is in place."""
+    state = seen.units[guard].get("UnitFileState")
+    require(state == "enabled", where, guard, f"is {state}, not enabled", redeploy(where))
+
+
 def test_active(where: Desired, seen: Observed, unit: str, record_testsuite_property: Record) -> None:
     now = seen.units[unit]
     record_testsuite_property(f"{where.host.name} {unit} NRestarts", now.get("NRestarts", "0"))

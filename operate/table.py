@@ -1,0 +1,34 @@
+"""Plain text tables, and the two ways an operator's command may print: for eyes, and with JSON=1."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from operate.hosts import Answer
+
+
+def table(rows: Sequence[Sequence[str]], indent: str = "") -> str:
+    """Columns as wide as their widest cell."""
+    if not rows:
+        return ""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(indent + line.rstrip() for line in lines)
+
+
+def as_json() -> bool:
+    return os.environ.get("JSON", "") not in ("", "0")
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1))
+
+
+def complain(answers: dict[str, Answer]) -> int:
+    """Name the hosts that gave no answer; the exit code."""
+    bad = {name: answer.error for name, answer in answers.items() if answer.error}
+    for name, error in bad.items():
+        print(f"{name}: {error}", file=sys.stderr)
+    return 1 if bad else 0
