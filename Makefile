@@ -1,6 +1,6 @@
 # Everything an operator types. `make help` lists it.
 ENV ?= lab
-export ENV LAB REV LIMIT HOSTS TO REASON MINUTES COUNT JSON
+export ENV LAB REV LIMIT HOSTS TO ADOPT REASON MINUTES COUNT JSON
 PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split

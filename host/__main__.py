@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import activate
+import adopt
 import by_hand
 import lock
 import prepare
@@ -20,6 +21,7 @@ from common import Failed
 # Each renews its run's lock first; a failure that left nothing to give up returns it.
 OF_A_RUN: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "take": steps.take,
+    "adopt": adopt.adopt,
     "prepare": prepare.prepare,
     "activate": activate.activate,
     "start": steps.start,

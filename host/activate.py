@@ -109,8 +109,8 @@ def replace(
         dict.fromkeys(
             unit
             for other in others
-            for unit in reversed(other.get("enabled", []))
-            if unit not in manifest["enabled"] and (UNITS / unit).exists()
+            for unit in reversed([*other.get("enabled", []), *programs(other)])
+            if unit not in [*manifest["enabled"], *programs(manifest)] and (UNITS / unit).exists()
         )
     )
     if gone:
@@ -134,6 +134,11 @@ def replace(
     timers = [unit for unit in manifest["enabled"] if unit.endswith(".timer")]
     if timers:
         run(["systemctl", "start", *timers], what="systemd")
+
+
+def programs(manifest: dict[str, Any]) -> list[str]:
+    """Services that run without being enabled, as somebody's hand may have left them."""
+    return [f"{service['unit']}.service" for service in manifest.get("services", [])]
 
 
 def clean(places: Iterable[Path]) -> None:

@@ -42,14 +42,22 @@ def gate(marker: dict[str, Any], service: dict[str, Any], before: str, after: di
         return f"is still the old process {pid}"
     if after["NRestarts"] != "0":
         return f"has restarted {after['NRestarts']} times already"
-    if (origin := store.running_from(pid)) != marker["id"]:
+    if not service.get("by_hand") and (origin := store.running_from(pid)) != marker["id"]:
         return f"runs from release {origin}, not from {marker['id']}"
     if port := service["port"]:
-        holder = listeners([port]).get(str(port))
+        holder = wait_for(port, service["start_timeout"] if service.get("by_hand") else 0)
         if holder is None or holder[2] != f"{service['unit']}.service":
             who = f"{holder[0]} (pid {holder[1]}, {holder[2]})" if holder else "nobody"
             return f"does not hold port {port}: {who} does"
     return None
+
+
+def wait_for(port: int, seconds: float) -> list[str] | None:
+    """Who listens on a port. Units written by hand may be "started" before their service listens."""
+    end = time.monotonic() + seconds
+    while (holder := listeners([port]).get(str(port))) is None and time.monotonic() < end:
+        time.sleep(0.1)
+    return holder
 
 
 def settle(marker: dict[str, Any], services: list[dict[str, Any]], seconds: float) -> None:

@@ -7,7 +7,10 @@ import socket
 import time
 from typing import Any
 
+from pyinfra import host
+
 from facts.revision import resolve
+from facts.tree import tree
 from stack.desired import Desired
 from stack.errors import Refused
 from stack.plan import Plan, Run, plan, rollback
@@ -26,7 +29,10 @@ def planned(wanted: Desired, seen: dict[str, Any]) -> Plan:
         revision = resolve(wanted.site.settings)
     except Refused as refused:
         return Plan(wanted, refusals=list(refused.reasons))
-    return plan(wanted, seen, revision, f"{_NOW}-{revision.commit[:7]}", run())
+    if seen.get("code") == "tree":
+        seen |= {"tree": tree(host, wanted)}
+    adopt = os.environ.get("ADOPT", "") not in ("", "0")
+    return plan(wanted, seen, revision, f"{_NOW}-{revision.commit[:7]}", run(), adopt=adopt)
 
 
 def planned_rollback(wanted: Desired, seen: dict[str, Any]) -> Plan:

@@ -61,6 +61,8 @@ def all_locked() -> Commands:
 
 
 def prepare(plan: Plan) -> None:
+    if plan.adopt:
+        adopted(name="Adopt what was set up by hand as release 0-by-hand", plan=plan)
     if plan.prepare:
         prepared(name=f"Prepare release {plan.release}", plan=plan)
 
@@ -70,6 +72,12 @@ def prepared(plan: Plan) -> Commands:
     """Build the new release beside the live one."""
     yield from all_locked()
     yield command("prepare", **(plan.prepare or {}))
+
+
+@operation(is_idempotent=False)
+def adopted(plan: Plan) -> Commands:
+    yield from all_locked()
+    yield command("adopt", **(plan.adopt or {}))
 
 
 def activate(plan: Plan) -> OperationMeta | None:

@@ -35,6 +35,11 @@ class Desired:
     enabled: list[str]  # units, in start order
 
     @property
+    def guard_units(self) -> list[str]:
+        """Units that stay on the host whatever its release."""
+        return [path.rsplit("/", 1)[1] for path in self.programs if path.startswith(UNITS)]
+
+    @property
     def looked_at(self) -> list[str]:
         """Every path that the look must describe."""
         parts = (self.files, self.programs, self.trusted, self.directories, self.logs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from stack.adoption import differences, refusal
 from stack.desired import GUARDS, Desired, digest, download_env, unit_files
 from stack.render import UNITS, File
 
@@ -39,6 +40,7 @@ class Plan:
     packages: list[str] = field(default_factory=list)
     user: bool = False
     put: dict[str, Any] | None = None
+    adopt: dict[str, Any] | None = None
     prepare: dict[str, Any] | None = None
     activate: bool = False  # the release is made live, services that need it are started, all is proved
     kind: str = "deploy"
@@ -81,13 +83,10 @@ def refusals(desired: Desired, observed: dict[str, Any], run: Run) -> list[str]:
         found.append(
             f"only {observed['disk_free_mb']} MB free under /opt; a deploy needs {need} (disk_free_mb)"
         )
-    if observed.get("code") == "tree":
-        found.append(
-            f"{desired.site.catalogue.code} is a plain folder, not a link to a release: move it away first"
-        )
+    by_hand = observed.get("tree", {}).get("units", [])  # an adoption stops these, whatever ports they hold
     for service in desired.services:
         holder = observed.get("listeners", {}).get(str(service.port))
-        if holder and holder[2] != f"{service.unit}.service":
+        if holder and holder[2] not in (f"{service.unit}.service", *(u.rsplit("/", 1)[1] for u in by_hand)):
             name, pid, unit = holder
             found.append(
                 f"port {service.port} of {service.name} is held by {name} (pid {pid}, {unit}): stop it first"
@@ -112,13 +111,25 @@ def locked(observed: dict[str, Any], run: Run) -> str | None:
     )
 
 
-def plan(desired: Desired, observed: dict[str, Any], revision: Revision, release: str, run: Run) -> Plan:
+def plan(
+    desired: Desired,
+    observed: dict[str, Any],
+    revision: Revision,
+    release: str,
+    run: Run,
+    *,
+    adopt: bool = False,
+) -> Plan:
     """Compare, and say what is to be done. `release` names a new release, should one be needed.
 
     `observed` is what host/look.py printed; a bare host, which has no python yet, gives "os" and
-    "disk_free_mb" alone and so differs in everything.
+    "disk_free_mb" alone and so differs in everything. `adopt`: a host set up by hand may be taken over.
     """
-    if refused := refusals(desired, observed, run):
+    refused = refusals(desired, observed, run)
+    if observed.get("code") == "tree" and not adopt:
+        lines = differences(desired, observed["tree"], revision.commit, observed)
+        refused += refusal(desired, lines)
+    if refused:
         return Plan(desired, refusals=refused, live=observed.get("release"))
     seen, live = observed.get("files", {}), observed.get("release")
     releases = observed.get("releases", {})
@@ -134,6 +145,7 @@ def plan(desired: Desired, observed: dict[str, Any], revision: Revision, release
         packages=sorted(set(desired.site.catalogue.packages) - set(observed.get("installed", []))),
         user=not observed.get("user", False),
         put=put(desired, observed),
+        adopt=adoption(desired) if observed.get("code") == "tree" else None,
         prepare=request(desired, revision, release, wanted) if fresh else None,
         activate=fresh
         or target != live
@@ -144,6 +156,20 @@ def plan(desired: Desired, observed: dict[str, Any], revision: Revision, release
         pending=(observed.get("pending") or {}).get("id"),
         starts=tuple(starts),
     )
+
+
+def adoption(desired: Desired) -> dict[str, Any]:
+    """What host/adopt.py is told."""
+    catalogue = desired.site.catalogue
+    return {
+        "code": catalogue.code,
+        "user": catalogue.user,
+        "ours": desired.guard_units,
+        "shared": list(desired.links),
+        "data": list(catalogue.data),
+        "catalogue": catalogue.model_dump(mode="json"),
+        "services": [{"name": s.name, "unit": s.unit, "port": s.port} for s in desired.services],
+    }
 
 
 def rollback(desired: Desired, observed: dict[str, Any], to: str | None, run: Run) -> Plan:

@@ -13,7 +13,7 @@ from stack.errors import Refused
 from tests.verify.connection import Unreadable
 from tests.verify.observed import Observed
 from tests.verify.probes import uses
-from tests.verify.released import released
+from tests.verify.released import ByHand, released
 
 Cases = Iterable[tuple[str, object]]
 
@@ -33,7 +33,7 @@ KINDS: dict[str, Callable[[Desired], Cases]] = {
     "data": lambda w: [(path, path) for path in data_paths(w)],
     "shared": lambda w: [(item.path, item) for item in w.site.catalogue.shared],
 }
-observations = pytest.StashKey[dict[str, Observed | str]]()
+observations = pytest.StashKey[dict[str, Observed | ByHand | str]]()
 
 
 def data_paths(wanted: Desired) -> list[str]:
@@ -42,10 +42,12 @@ def data_paths(wanted: Desired) -> list[str]:
     return list(dict.fromkeys([*catalogue.data, *shared, *wanted.logs]))
 
 
-def look(wanted: Desired) -> Observed | str:
+def look(wanted: Desired) -> Observed | ByHand | str:
     """A host as it is, or why it cannot be looked at."""
     try:
         return Observed(released(wanted) if os.environ.get("AGAINST") == "release" else wanted)
+    except ByHand as by_hand:
+        return by_hand
     except (OSError, paramiko.SSHException, Unreadable) as error:
         reason = f"{type(error).__name__}: {error}"
         then = "is it up and deployed? `make deploy`"

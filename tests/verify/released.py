@@ -24,6 +24,10 @@ print(json.dumps({"manifest": manifest, "files": files}))
 """
 
 
+class ByHand(Exception):
+    """The host was rolled back to before its first deploy."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Past(Site):
     """A site as it was when a release was made, with the secrets that its files hold."""
@@ -42,6 +46,8 @@ def released(wanted: Desired) -> Desired:
         raise Unreadable("it has no live release")
     answer = json.loads(done.stdout)
     manifest, contents = answer["manifest"], answer["files"]
+    if manifest["number"] == 0:
+        raise ByHand("what was set up by hand is live: its units say nothing that could be verified")
     files = {
         path: File(contents[path], int(mode, 8), owner, group)
         for path, (_, mode, owner, group) in manifest["files"].items()

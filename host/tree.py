@@ -1,0 +1,57 @@
+"""A host that was set up by hand: what a deploy would take over. Changes nothing.
+
+Sent over stdin like the look. Values of variables leave the host as keyed hashes only.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ENV, UNITS = Path("/etc/quantlab"), Path("/etc/systemd/system")
+
+
+def env_files() -> list[Path]:
+    return sorted(ENV.glob("*.env"))
+
+
+def unit_files(ours: list[str]) -> list[Path]:
+    """Units called quantlab-anything that somebody wrote; `ours` are those that the deploy itself brings."""
+    found = [p for p in UNITS.glob("quantlab*") if p.suffix in (".service", ".timer", ".target")]
+    return sorted(p for p in found if p.is_file() and not p.is_symlink() and p.name not in ours)
+
+
+def variables(text: str, key: str) -> dict[str, str]:
+    """Each variable of an env file with a keyed hash of its value, quotes taken off."""
+    found = {}
+    for line in text.splitlines():
+        if match := re.fullmatch(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*?)\s*", line):
+            name, value = match.groups()
+            if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+                value = value[1:-1]
+            found[name] = hmac.new(key.encode(), value.encode(), hashlib.sha256).hexdigest()
+    return found
+
+
+def git(code: Path, *arguments: str) -> str:
+    command = ["git", "-c", "safe.directory=*", "-C", str(code), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace").stdout.strip()
+
+
+def tree(request: dict[str, Any]) -> dict[str, Any]:
+    code = Path(request["code"])
+    return {
+        "commit": git(code, "rev-parse", "HEAD"),
+        "branch": git(code, "rev-parse", "--abbrev-ref", "HEAD"),
+        "edited": git(code, "status", "--porcelain", "--untracked-files=no").splitlines(),
+        "env": {str(path): variables(path.read_text(), request["key"]) for path in env_files()},
+        "units": [str(path) for path in unit_files(request["ours"])],
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(tree(json.loads(sys.stdin.readline()))))
