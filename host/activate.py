@@ -130,7 +130,7 @@ def replace(
     link(Path(manifest["code"]), code)
     enable = [unit for unit in manifest["enabled"] if not enabled(unit)]
     if enable:
-        run(["systemctl", "enable", *enable], what="systemd")
+        run(["systemctl", "reenable", *enable], what="systemd")
     timers = [unit for unit in manifest["enabled"] if unit.endswith(".timer")]
     if timers:
         run(["systemctl", "start", *timers], what="systemd")
@@ -166,5 +166,7 @@ def same_content(release: str, path: str) -> bool:
 
 
 def enabled(unit: str) -> bool:
-    wants = UNITS.glob(f"*.wants/{unit}")
-    return next(wants, None) is not None
+    """Whether a unit is started by what its file says, and by nothing else (as a hand may have had it)."""
+    lines = (UNITS / unit).read_text().splitlines()
+    wanted = {t for line in lines if line.startswith("WantedBy=") for t in line[9:].split()}
+    return wanted == {place.parent.name.removesuffix(".wants") for place in UNITS.glob(f"*.wants/{unit}")}

@@ -4,6 +4,7 @@ Services run on all the while: their files keep their places, and the code tree 
 """
 
 import errno
+import grp
 import json
 import os
 import pwd
@@ -104,12 +105,14 @@ def share(place: Path, kept: Path, user: str) -> None:
                 if error.errno != errno.ENOTEMPTY:
                     raise
         link(place, kept)
+        for path in kept.rglob("*"):
+            os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
     else:
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(place, kept)  # whoever writes to it goes on writing to the same file
         link(place, kept)
-    for path in (kept, *(kept.rglob("*") if kept.is_dir() else ())):
-        os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+        os.chown(kept, account.pw_uid, grp.getgrnam("adm").gr_gid)
+        kept.chmod(0o640)
 
 
 def move(code: Path, place: Path) -> None:
