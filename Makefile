@@ -1,14 +1,14 @@
 # Everything an operator types. `make help` lists it.
 ENV ?= lab
-export ENV LAB REV LIMIT HOSTS TO ADOPT REASON MINUTES COUNT JSON
+export ENV LAB REV LIMIT HOSTS TO ADOPT REASON MINUTES COUNT JSON ONLY
 PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
 HOSTS ?= $(if $(filter split,$(ENV)),2,)
-LATER := plan status drift doctor start stop restart logs runs collector ml bench faults
+LATER := plan status drift doctor start stop restart logs runs collector ml bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down deploy rollback verify history lock unlock test unit test-backend test-lab lint format docs requirements $(LATER)
+.PHONY: help setup lab lab-down deploy rollback verify history lock unlock test unit test-backend test-lab faults lint format docs requirements $(LATER)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ test-backend: setup ## the reference backend's own tests
 
 test-lab: setup ## tests against real lab hosts
 	@$(PYTHON) -m pytest tests/lab -q
+
+faults: setup ## every fault at every step of deploy and rollback, on hosts of its own (ONLY=word)
+	@$(PYTHON) -m tests.faults
 
 lint: setup ## ruff and mypy
 	@.venv/bin/ruff check .

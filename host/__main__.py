@@ -52,10 +52,13 @@ def act(verb: str) -> str:
         return json.dumps(OTHERS[verb](request))
     lock.hold(request["run"])
     try:
-        return json.dumps(OF_A_RUN[verb](request))
+        answer = OF_A_RUN[verb](request)
     except BaseException:
         lock.release(request["run"]["id"])
         raise
+    if verb != "confirm":
+        lock.hold(request["run"])  # time runs from the end of a step
+    return json.dumps(answer)
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ from common import STATE, Failed, read_json, write
 from pending import boot, uptime
 
 LOCK = STATE / "lock.json"
-SECONDS = 1800  # a step, npm ci of all trees included, never takes longer
+SECONDS = 600  # between two steps of a run; a step itself, however long, is alone on the host
 
 
 @contextlib.contextmanager

@@ -54,8 +54,8 @@ def back(marker: dict[str, Any], why: str) -> dict[str, Any]:
 
 
 def resume(way: dict[str, Any], why: str) -> str:
-    """Go back, or go on with it: activate, start in order, each through its gate. Never tried twice in
-    one go: what fails here needs a person."""
+    """Go back, or go on with it: activate, start in order, each through its gate. When that fails, the
+    dead-man switch stays wound and tries again: what was healthy once may be so again."""
     base, failed, began = way["id"], way["gave_up"]["id"], pending.uptime()
     cause = {key: way[key] for key in ("gave_up", "kind", "run", "by", "revert_after")}
     try:
@@ -64,10 +64,11 @@ def resume(way: dict[str, Any], why: str) -> str:
     except (Failed, OSError) as second:
         history.ended(way["gave_up"], "broken", base, f"{way['gave_up']['why']}; going back: {second}")
         lock.release(way["run"])
-        pending.stop()
+        if marker := pending.read():
+            pending.wind(marker)
         return (
             f"{why}\nBROKEN: going back to release {base} failed, too: {second}\n"
-            f"  live now: release {base}, not healthy; services that run were left running\n"
+            f"  live now: release {base}, not healthy; the host tries again every {way['revert_after']:g} s\n"
             f"  next: look (sudo journalctl -u 'quantlab-*' -n 50), then deploy again or choose another\n"
             f"  release: sudo quantlab-rollback RELEASE; good ones: {store.listed('good')}"
         )
@@ -84,10 +85,17 @@ def bring_up(seconds: float) -> None:
     marker = pending.read()
     if marker is None:
         raise Failed("nothing is under way")
-    services = store.whole(marker["id"])["services"]
+    services, failures = store.whole(marker["id"])["services"], []
     for one in services:
         if one["name"] in set(marker["starts"]) - set(marker["started"]):
-            service.start(marker, one)
+            try:
+                service.start(marker, one)
+            except Failed as failed:
+                if "gave_up" not in marker:
+                    raise
+                failures.append(str(failed))  # on the way back, all that can run shall run
+    if failures:
+        raise Failed("\n".join(failures))
     service.settle(marker, services, seconds)
     finish.finish(marker)
 
@@ -98,6 +106,8 @@ def deadman() -> str:
     if marker is None or marker["boot"] != pending.boot() or pending.uptime() < marker["deadline"] - 1:
         return "nothing to give up"  # wound up again, or ended, while we waited for our turn
     why = f"nobody went on within {marker['revert_after']:g} s: the controller or the network was lost"
+    if "gave_up" in marker:
+        why = f"going back to release {marker['id']} is not finished"
     return give_up(marker, why, blame=not store.is_good(marker["id"]))
 
 

@@ -23,11 +23,11 @@ def start(marker: dict[str, Any], service: dict[str, Any]) -> float:
         # Type=exec and ExecStartPost make this return when healthy, and fail when not.
         run(["systemctl", "restart", unit], what=unit, timeout=service["start_timeout"] + 60)
     except Failed:
-        raise Failed(explain(service, "did not become healthy")) from None
+        raise Failed(explain(marker, service, "did not become healthy")) from None
     seconds = round(time.monotonic() - began, 2)
     after = show(unit, "MainPID", "NRestarts", "ActiveState")
     if reason := gate(marker, service, before, after):
-        raise Failed(explain(service, reason))
+        raise Failed(explain(marker, service, reason))
     marker["started"][service["name"]] = {"pid": after["MainPID"], "seconds": seconds}
     pending.save(marker)
     return seconds
@@ -73,16 +73,18 @@ def settle(marker: dict[str, Any], services: list[dict[str, Any]], seconds: floa
         mark = marker["started"].get(service["name"])
         now = show(f"{service['unit']}.service", "MainPID", "ActiveState")
         if now["ActiveState"] != "active" or (mark and now["MainPID"] != mark["pid"]):
-            raise Failed(explain(service, "was healthy, then died"))
+            raise Failed(explain(marker, service, "was healthy, then died"))
 
 
-def explain(service: dict[str, Any], reason: str) -> str:
+def explain(marker: dict[str, Any], service: dict[str, Any], reason: str) -> str:
     """What happened to a service, with the last journal lines."""
     unit = f"{service['unit']}.service"
     state = show(unit, "SubState", "Result")
     journal = ["journalctl", "-u", unit, "-n", "12", "-o", "cat", "--no-pager"]
     lines = subprocess.run(journal, capture_output=True, text=True, errors="replace").stdout
-    # A unit that can't be healthy must not be restarted for ever behind the operator's back.
-    subprocess.run(["systemctl", "stop", unit], check=False, capture_output=True)
+    if "gave_up" not in marker:
+        # A new unit that can't be healthy must not be restarted for ever behind the operator's back. What
+        # the host goes back to may: it was healthy once, and what it misses (S3, say) may come back.
+        subprocess.run(["systemctl", "stop", unit], check=False, capture_output=True)
     tail = "\n".join(f"    {line}" for line in lines.splitlines())
     return f"{service['name']} ({unit}) {reason}: {state['SubState']}, result {state['Result']}\n{tail}"

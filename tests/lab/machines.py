@@ -15,6 +15,10 @@ CHECKOUT = hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
 NAME = f"qt-{CHECKOUT}"
 
 
+# What an operator's shell may hold must not reach the tests.
+BARE = {"LAB": NAME, "ENV": "lab", **dict.fromkeys(("REV", "LIMIT", "TO", "ADOPT", "REASON", "AGAINST"), "")}
+
+
 @dataclass(frozen=True)
 class Result:
     code: int
@@ -26,7 +30,7 @@ def run(*command: str, **env: str) -> Result:
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, "LAB": NAME, "ENV": "lab", "REV": "", "LIMIT": "", **env},
+        env={**os.environ, **BARE, **env},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -52,8 +56,8 @@ def lab(*arguments: str) -> None:
 class Machine:
     """A host by another route than the code under test: plain ssh as the admin."""
 
-    def __init__(self, position: int) -> None:
-        running = state.read(ROOT, NAME)
+    def __init__(self, position: int, lab: str = NAME) -> None:
+        running = state.read(ROOT, lab)
         host = running.hosts[position]
         self.name, self.address = host.name, host.address
         self._ssh = ["ssh", "-i", running.ssh_key, "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes"]

@@ -1,0 +1,1 @@
+"""Faults caused at every step of a deploy and a rollback: `make faults`, on demand."""

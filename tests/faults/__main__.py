@@ -1,0 +1,70 @@
+"""`make faults [ONLY=word]`: causes every fault on lab hosts of its own; a table of end states."""
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tests.faults.matrix import Row, rows
+from tests.faults.rig import LAB, Rig
+from tests.lab.machines import ROOT
+
+HOSTS = int(os.environ.get("HOSTS") or 2)
+
+
+def lab(*words: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "lab", *words], env={**os.environ, "LAB": LAB}, cwd=ROOT, check=True
+    )
+
+
+def work(rig: Rig, todo: "queue.Queue[Row]", done: dict[Row, str]) -> None:
+    while True:
+        try:
+            row = todo.get_nowait()
+        except queue.Empty:
+            return
+        began = time.monotonic()
+        try:
+            done[row] = row.cause(rig)
+        except (AssertionError, subprocess.SubprocessError, OSError) as error:
+            done[row] = f"WRONG: {error}"
+        first = done[row].splitlines()[0]
+        print(f"{row.fault} | {row.step} | {first} | {time.monotonic() - began:.0f} s", flush=True)
+        if not done[row].startswith(("old", "new")):
+            print(done[row], flush=True)
+            rig.unlock()
+            rig.run("deploy.py", REV=rig.revision())
+
+
+def main() -> int:
+    wanted = [r for r in rows() if os.environ.get("ONLY", "") in f"{r.fault} {r.step}"]
+    lab("up", "--hosts", str(HOSTS))
+    rigs = [Rig(position) for position in range(HOSTS)]
+    for rig in rigs:
+        rig.deploy()
+        rig.deploy(REV=rig.revision())
+    todo: queue.Queue[Row] = queue.Queue()
+    for row in wanted:
+        todo.put(row)
+    done: dict[Row, str] = {}
+    threads = [threading.Thread(target=work, args=(rig, todo, done)) for rig in rigs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    table = ["| fault | step | the host ends |", "|---|---|---|"]
+    table += [f"| {row.fault} | {row.step} | {done[row].splitlines()[0]} |" for row in wanted]
+    report = Path(ROOT, "reports", "faults.md")
+    report.parent.mkdir(exist_ok=True)
+    report.write_text("\n".join(table) + "\n")
+    print("\n".join(table))
+    lab("down")
+    return 1 if any("WRONG" in end for end in done.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
