@@ -44,8 +44,10 @@ def switch(target: str, cause: dict[str, Any]) -> list[str]:
         "stale": stale(manifest, changed, present, earlier),
         "started": {},
     }
-    pending.save(marker)
     try:
+        if "gave_up" not in cause:
+            pending.reserve()
+        pending.save(marker)
         for path in changed:
             mode, owner, group = manifest["files"][path][1:]
             content = store.staged(target, path).read_text()

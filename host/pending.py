@@ -6,6 +6,7 @@ restarts, the host goes back to `from` by itself.
 """
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from common import STATE, Failed, read_json, run, write
 
 MARKER = STATE / "pending.json"
+RESERVE = STATE / "reserve"  # given free when the way back must be recorded on a full disk
 TIMER = "quantlab-deadman.timer"
 
 
@@ -34,8 +36,19 @@ def save(marker: dict[str, Any]) -> None:
     write(MARKER, json.dumps(marker), 0o600)
 
 
+def reserve() -> None:
+    """Set a little of the disk aside before the first change. Raises OSError when even that is not there."""
+    with RESERVE.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 1 << 20)
+
+
+def spend() -> None:
+    RESERVE.unlink(missing_ok=True)
+
+
 def clear() -> None:
     """Everything is as it should be: no marker, no countdown."""
+    spend()
     MARKER.unlink(missing_ok=True)
     stop()
 

@@ -22,6 +22,7 @@ def give_up(marker: dict[str, Any], why: str, *, blame: bool) -> str:
 
     `blame`: it is the release's fault, so that nothing ever chooses it again by itself.
     """
+    pending.spend()
     if marker.get("passed"):
         finish.finish(marker)
         return f"{why}\n  release {marker['id']} had passed all gates and is live"

@@ -26,21 +26,21 @@ def take(request: dict[str, Any]) -> dict[str, Any]:
 def start(request: dict[str, Any]) -> dict[str, Any]:
     """Start request["name"], a service of the release under way."""
     marker = pending.mine(request)
-    pending.wind(marker)
     one = next(s for s in store.whole(marker["id"])["services"] if s["name"] == request["name"])
     try:
+        pending.wind(marker)
         return {"healthy_after": service.start(marker, one)}
-    except Failed as failed:
+    except (Failed, OSError) as failed:  # OSError: the disk is full
         raise Failed(revert.give_up(marker, str(failed), blame=True)) from None
 
 
 def confirm(request: dict[str, Any]) -> dict[str, Any]:
     """The last step, over a connection of its own: all services stayed up, so the release is good."""
     marker = pending.mine(request)
-    pending.wind(marker)
     try:
+        pending.wind(marker)
         revert.bring_up(request["settle"])  # what no step started: services that the catalogue has no more
-    except Failed as failed:
+    except (Failed, OSError) as failed:
         raise Failed(revert.give_up(marker, str(failed), blame=True)) from None
     return {"pruned": finish.prune(marker["id"], request["keep"])}
 
@@ -74,7 +74,8 @@ def keep_out(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def unlock(request: dict[str, Any]) -> dict[str, Any]:
-    """Give back the lock, whoever holds it. A run that loses it ends with its next step."""
+    """Take the lock off, whoever holds it. A run that still goes on takes it again with its next step,
+    unless somebody else was quicker: then it ends there."""
     entry = lock.holder()
     lock.release(None)
     return {"held": entry}

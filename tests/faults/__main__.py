@@ -2,8 +2,10 @@
 
 import os
 import queue
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -43,10 +45,11 @@ def work(rig: Rig, todo: "queue.Queue[Row]", done: dict[Row, str]) -> None:
 def main() -> int:
     wanted = [r for r in rows() if os.environ.get("ONLY", "") in f"{r.fault} {r.step}"]
     lab("up", "--hosts", str(HOSTS))
-    rigs = [Rig(position) for position in range(HOSTS)]
+    places = [tempfile.mkdtemp(prefix="faults-") for _ in range(HOSTS)]
+    rigs = [Rig(position, Path(place)) for position, place in enumerate(places)]
     for rig in rigs:
         rig.deploy()
-        rig.deploy(REV=rig.revision())
+        rig.deploy(rig.revision())
     todo: queue.Queue[Row] = queue.Queue()
     for row in wanted:
         todo.put(row)
@@ -63,6 +66,8 @@ def main() -> int:
     report.write_text("\n".join(table) + "\n")
     print("\n".join(table))
     lab("down")
+    for place in places:
+        shutil.rmtree(place)
     return 1 if any("WRONG" in end for end in done.values()) else 0
 
 

@@ -30,7 +30,7 @@ def disturbed_deploy(how: str, step: str) -> Callable[[Rig], str]:
     def cause(rig: Rig) -> str:
         old = rig.end().live
         ended = rig.run("deploy.py", step, getattr(rig, how), REV=rig.revision())
-        found = judged(rig.end(), old, ended)
+        found = judged(rig.end(), old, rig.commit, ended)
         rig.unlock()
         return found
 
@@ -39,10 +39,11 @@ def disturbed_deploy(how: str, step: str) -> Callable[[Rig], str]:
 
 def disturbed_rollback(how: str, step: str) -> Callable[[Rig], str]:
     def cause(rig: Rig) -> str:
-        rig.deploy(REV=rig.revision())
+        new = rig.end().live
+        rig.deploy(rig.revision())
         old = rig.end().live
         ended = rig.run("rollback.py", step, getattr(rig, how))
-        found = judged(rig.end(), old, ended)
+        found = judged(rig.end(), old, new, ended)
         rig.unlock()
         return found
 
@@ -62,4 +63,6 @@ def rows() -> list[Row]:
         found.append(Row("service ends at once", name, special.ends(name)))
     for name in ("featurexd", "console-ui"):
         found.append(Row("service never healthy", name, special.never_healthy(name)))
+    for step in ("Activate", "Start featurexd"):
+        found.append(Row("host loses its power in a deploy", step, disturbed_deploy("power_off", step)))
     return found + [Row(fault, step, cause) for fault, step, cause in special.ROWS]

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.settings import named
+from tests.faults.edition import Edition
 from tests.lab.endstate import End, seen
 from tests.lab.machines import BARE, CHECKOUT, ROOT, Machine
 
@@ -30,22 +32,22 @@ class Ended:
 
 
 class Rig:
-    def __init__(self, position: int) -> None:
+    def __init__(self, position: int, folder: Path) -> None:
         self.host = Machine(position, LAB)
+        self.edition = Edition(folder)
         self.random = random.Random(position)  # noqa: S311 (moments of faults, to be had again)
         self.count = 0
+        self.commit = ""  # of the newest revision
 
     def env(self, **more: str) -> dict[str, str]:
         own = {"LAB": LAB, "LIMIT": self.host.name, "REVERT_AFTER": str(REVERT_AFTER)}
         return {**os.environ, **BARE, **own, "PYTHONUNBUFFERED": "1", **more}
 
-    def run(
-        self, file: str, step: str = "", disturb: Disturb | None = None, root: Path = ROOT, **env: str
-    ) -> Ended:
+    def run(self, file: str, step: str = "", disturb: Disturb | None = None, **env: str) -> Ended:
         """Run a deploy file; when it begins `step`, disturb it once."""
         child = subprocess.Popen(
             [str(ROOT / ".venv/bin/python"), "run.py", file],
-            cwd=root,
+            cwd=self.edition.root,
             env=self.env(**env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -64,14 +66,17 @@ class Rig:
         assert disturb is None, f"no step {step}:\n{''.join(lines)}"
         return Ended(child.wait(), "".join(lines))
 
-    def deploy(self, **env: str) -> Ended:
-        ended = self.run("deploy.py", **env)
+    def deploy(self, revision: str = "") -> Ended:
+        """A deploy that has to succeed."""
+        ended = self.run("deploy.py", REV=revision)
         assert ended.code == 0, ended.text
         return ended
 
     def revision(self, **files: str) -> str:
-        """A new branch on which every service has changed, and some files are as given ("/" is "__")."""
+        """A new edition, and a new branch on which every service has changed too; some files are as given
+        ("/" is "__"). Returns the branch."""
         self.count += 1
+        self.edition.turn(self.count)
         name = f"{self.host.name}-{self.count}"
         comment = {"core/lib/service.js": f"// {name}\n", "collector/collector.py": f"# {name}\n"}
         given = {path.replace("__", "/"): text for path, text in files.items()}
@@ -86,12 +91,13 @@ class Rig:
                 Path(work, path).write_text(text)
             subprocess.run([*git, "commit", "-qam", name], cwd=work, check=True)
             subprocess.run([*git, "push", "-qf", "origin", f"HEAD:refs/heads/{name}"], cwd=work, check=True)
+            head = subprocess.run([*git, "rev-parse", "HEAD"], cwd=work, check=True, capture_output=True)
+        self.commit = head.stdout.decode().strip()
         return name
 
     def kill(self, child: subprocess.Popen[str]) -> None:
         """End the controller as a crash would: all of its processes, at once, without a word."""
         os.killpg(child.pid, signal.SIGKILL)
-        time.sleep(3)  # what the host was told before goes on for a moment
 
     def cut(self, child: subprocess.Popen[str]) -> None:
         """Cut the host off from its controller, for longer than the dead-man switch waits."""
@@ -102,19 +108,31 @@ class Rig:
             chain in {{ type filter hook input priority 0; ip saddr {address} drop; }}
         }}"""
         subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
-        time.sleep(REVERT_AFTER + 6)
-        self.kill(child)  # it would wait for TCP to give up, which takes many minutes
-        subprocess.run(["nft", "delete", "table", "ip", table], check=True)
+        try:
+            child.wait(60)  # it must notice by itself
+            time.sleep(REVERT_AFTER)
+        finally:
+            subprocess.run(["nft", "delete", "table", "ip", table], check=True)
 
     def reboot(self, child: subprocess.Popen[str]) -> None:
         env = {**os.environ, "LAB": LAB}
         subprocess.run([sys.executable, "-m", "lab", "reboot", self.host.name], env=env, cwd=ROOT, check=True)
 
+    def power_off(self, child: subprocess.Popen[str]) -> None:
+        """The host ends from one moment to the next, and starts again."""
+        keeper = (named(LAB, ROOT).records / self.host.name).read_text().split()[0]
+        os.kill(int(keeper), signal.SIGINT)
+        time.sleep(1)
+        env = {**os.environ, "LAB": LAB}
+        subprocess.run([sys.executable, "-m", "lab", "up"], env=env, cwd=ROOT, check=True)
+
     def end(self, seconds: float = 120) -> End:
         """The host's state when nothing is under way on it any more."""
         limit = time.monotonic() + seconds
+        time.sleep(2)  # what the host was told before may still be on its way
         while True:
             try:
+                self.host.sh("flock --wait 60 /run/quantlab.mutex true")  # a step that goes on by itself
                 found = seen(self.host)
             except (AssertionError, ValueError, subprocess.TimeoutExpired):
                 found = None  # the host is restarting
@@ -126,4 +144,5 @@ class Rig:
 
     def unlock(self) -> None:
         """A lock that a killed run has left would keep the next one out until its time is over."""
-        self.host.sh("rm -f /var/lib/quantlab/lock.json")
+        command = [sys.executable, "-m", "operate", "unlock"]
+        subprocess.run(command, cwd=ROOT, env=self.env(), check=True, capture_output=True)

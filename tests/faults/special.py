@@ -1,11 +1,8 @@
 """Faults that are more than a disturbed step: broken services, full disks, lost releases, two controllers."""
 
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from tests.faults.rig import Ended, Rig
 from tests.faults.verdict import judged
@@ -37,7 +34,7 @@ def broken_by(**files: str) -> Cause:
         old = rig.end().live
         ended = rig.run("deploy.py", REV=rig.revision(**files))
         assert "live now: release" in ended.text, ended.text
-        return judged(rig.end(), old, ended)
+        return judged(rig.end(), old, rig.commit, ended)
 
     return cause
 
@@ -52,19 +49,14 @@ def never_healthy(name: str) -> Cause:
 
 
 def edited(path: str, old: str, new: str) -> Cause:
-    """A deploy from a checkout in which a template was edited: what is rendered breaks a service."""
+    """A deploy after a template was edited: what is rendered breaks a service."""
 
     def cause(rig: Rig) -> str:
-        live = rig.end().live
-        with tempfile.TemporaryDirectory() as folder:
-            root = Path(folder, "checkout")
-            shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".venv", ".git", "reference", "*.pyc"))
-            text = (root / path).read_text()
-            assert old in text
-            (root / path).write_text(text.replace(old, new))
-            ended = rig.run("deploy.py", root=root, REV=rig.revision())
+        live, revision = rig.end().live, rig.revision()
+        rig.edition.edit(path, old, new)
+        ended = rig.run("deploy.py", REV=revision)
         assert "live now: release" in ended.text, ended.text
-        return judged(rig.end(), live, ended)
+        return judged(rig.end(), live, rig.commit, ended)
 
     return cause
 
@@ -85,9 +77,35 @@ def full_disk(folder: str) -> Cause:
         finally:
             rig.host.sh(f"umount {folder}; rm -rf /root/kept")
         assert "No space left" in ended.text, ended.text
-        return judged(rig.end(), old, ended)
+        return judged(rig.end(), old, rig.commit, ended)
 
     return cause
+
+
+def full_disk_under_way(rig: Rig) -> str:
+    """Everything that the host keeps lies on one small file system, and it fills up between two services."""
+    old, revision = rig.end().live, rig.revision()
+    folders = "/etc/quantlab /var/lib/quantlab"
+    rig.host.sh(
+        f"for f in {folders}; do mkdir -p /root/kept$f /run/small$f; cp -a $f/. /root/kept$f/; done;"
+        " mount -t tmpfs -o size=3m,mode=0755 none /run/small;"
+        f" for f in {folders}; do mkdir -p /run/small$f; cp -a $f/. /run/small$f/;"
+        " chmod --reference=$f /run/small$f; mount --bind /run/small$f $f; done"
+    )
+
+    def fill(_: object) -> None:
+        rig.host.sh("head -c 8M /dev/zero > /run/small/fill", check=False)
+
+    try:
+        ended = rig.run("deploy.py", "Start labeld", fill, REV=revision)
+        found = judged(rig.end(), old, rig.commit, ended)
+    finally:
+        rig.host.sh(
+            "rm -f /run/small/fill; systemctl stop quantlab-deadman.timer;"
+            f" for f in {folders}; do cp -a $f/. /root/kept$f/; umount $f; cp -a /root/kept$f/. $f/; done;"
+            " umount /run/small; rm -rf /root/kept"
+        )
+    return found
 
 
 def full_store(rig: Rig) -> str:
@@ -100,7 +118,7 @@ def full_store(rig: Rig) -> str:
     finally:
         rig.host.sh(f"umount {mirror}")
     assert ended.code != 0, ended.text
-    return judged(rig.end(), old, ended)
+    return judged(rig.end(), old, rig.commit, ended)
 
 
 def npm_killed(rig: Rig) -> str:
@@ -114,7 +132,7 @@ def npm_killed(rig: Rig) -> str:
     rig.host.sh(killer)
     run.join()
     assert "build of core: npm ci" in ended[0].text, ended[0].text
-    return judged(rig.end(), old, ended[0])
+    return judged(rig.end(), old, rig.commit, ended[0])
 
 
 def two_controllers(rig: Rig) -> str:
@@ -133,12 +151,12 @@ def two_controllers(rig: Rig) -> str:
         assert "locked by" in lost.text or "another run changed this host" in lost.text, lost.text
     else:
         assert codes == [0, 0], ended  # one came when the other had done all
-    return judged(rig.end(), old, next(one for one in ended if one.code == 0))
+    return judged(rig.end(), old, rig.commit, next(one for one in ended if one.code == 0))
 
 
 def lost_release(which: str) -> Cause:
     def cause(rig: Rig) -> str:
-        rig.deploy(REV=rig.revision())
+        rig.deploy(rig.revision())
         end = rig.end()
         name = end.live if which == "live" else next(n for n in reversed(end.good) if n != end.live)
         rig.host.sh(f"rm -rf /opt/quantlab/releases/{name}")
@@ -147,7 +165,7 @@ def lost_release(which: str) -> Cause:
         else:
             ended = rig.run("rollback.py", TO=name)
             assert f"TO={name}: is not on this host; good releases: " in ended.text, ended.text
-        return judged(rig.end(), end.live, ended)
+        return judged(rig.end(), end.live, rig.commit, ended)
 
     return cause
 
@@ -160,7 +178,7 @@ def target_lost_under_way(rig: Rig) -> str:
         rig.host.sh("rm -rf $(ls -dt /opt/quantlab/releases/*/ | head -1)code")
 
     ended = rig.run("deploy.py", "Activate", remove, REV=rig.revision())
-    return judged(rig.end(), old, ended)
+    return judged(rig.end(), old, rig.commit, ended)
 
 
 def last_good_is_broken_too(rig: Rig) -> str:
@@ -173,7 +191,7 @@ def last_good_is_broken_too(rig: Rig) -> str:
     first = rig.end(5)
     assert first.last["outcome"] == "broken", first
     rig.host.sh(f"mv {file}.away {file}")
-    return f"broken, and says so; then {judged(rig.end(), old, ended)}"
+    return f"broken, and says so; then {judged(rig.end(), old, rig.commit, ended)}"
 
 
 def no_new_login(rig: Rig) -> str:
@@ -187,7 +205,7 @@ def no_new_login(rig: Rig) -> str:
     ended = rig.run("deploy.py", "Start console-ui", close, REV=rig.revision())
     assert "no new SSH login" in ended.text, ended.text
     time.sleep(20)
-    return judged(rig.end(), old, ended)
+    return judged(rig.end(), old, rig.commit, ended)
 
 
 ROWS: list[tuple[str, str, Cause]] = [
@@ -203,6 +221,7 @@ ROWS: list[tuple[str, str, Cause]] = [
     ),
     ("disk full while preparing", "Prepare", full_store),
     ("disk full while activating", "Activate", full_disk("/etc/quantlab")),
+    ("disk full after the activation", "Start labeld", full_disk_under_way),
     ("npm ci killed", "Prepare", npm_killed),
     ("live release deleted by hand", "before a deploy", lost_release("live")),
     ("older release deleted by hand", "before a rollback to it", lost_release("older")),

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,30 @@ def run(*command: str, **env: str) -> Result:
         timeout=600,
     )
     return Result(done.returncode, done.stdout)
+
+
+def disturbed(step: str, signal: int, **env: str) -> Result:
+    """A deploy whose whole process group gets a signal when it begins a step."""
+    child = subprocess.Popen(
+        [sys.executable, "run.py", "deploy.py"],
+        cwd=ROOT,
+        env={**os.environ, **BARE, "PYTHONUNBUFFERED": "1", **env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert child.stdout
+    lines = []
+    for line in child.stdout:
+        lines.append(line)
+        if f"operation: {step}" in line:
+            time.sleep(0.2)  # until the step is on its way
+            os.killpg(child.pid, signal)
+            break
+    rest, _ = child.communicate(timeout=120)
+    return Result(child.returncode, "".join(lines) + rest)
 
 
 def deploy(**env: str) -> Result:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.endstate import seen
 from tests.lab.machines import NAME, ROOT, Machine, deploy, run
 
 Branch = Callable[[str, dict[str, str]], str]
@@ -137,14 +138,21 @@ def test_npm_ci_fails(host: Machine, branch: Branch) -> None:
     assert deploy().code == 0
 
 
-def test_service_that_exits_at_once(mended: Machine, branch: Branch) -> None:
+def test_service_that_exits_at_once_takes_the_host_back(host: Machine, branch: Branch) -> None:
+    before, processes = seen(host), host.pids()
     broken = {"collector/collector.py": "import sys\nsys.exit('no feed today')\n"}
     result = deploy(REV=branch("exits", broken))
     assert result.code == 1
     assert "collector (quantlab-collector.service) did not become healthy" in result.text
     assert "no feed today" in result.text
     assert "Start featurexd" not in result.text  # it stops there
-    assert mended.sh("systemctl is-active quantlab-collector", check=False) != "active"
+    assert f"live now: release {before.live}, all services healthy" in result.text
+    end = seen(host)
+    assert end.whole, end
+    assert (end.live, end.last["outcome"], end.lock) == (before.live, "reverted", None)
+    assert {u for u, pid in host.pids().items() if processes[u] != pid} == {"quantlab-collector.service"}
+    marked = host.sh(f"cat /opt/quantlab/releases/{end.last['to']}/state.json")
+    assert '"state": "bad"' in marked
 
 
 NEVER_HEALTHY = """
@@ -158,6 +166,7 @@ def test_service_that_never_gets_healthy(mended: Machine, branch: Branch) -> Non
     assert result.code == 1
     assert "labeld (quantlab-labeld.service) did not become healthy" in result.text
     assert "503 warming up" in result.text
+    assert seen(mended).whole
 
 
 DIES = """
@@ -172,6 +181,7 @@ def test_service_that_is_healthy_and_then_dies(mended: Machine, branch: Branch) 
     assert result.code == 1
     assert "backtestd (quantlab-backtestd.service)" in result.text
     assert "was healthy, then died" in result.text
+    assert seen(mended).whole
 
 
 def test_interrupt_is_not_success(host: Machine) -> None:
