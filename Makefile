@@ -1,14 +1,14 @@
 # Everything an operator types. `make help` lists it.
 ENV ?= lab
-export ENV LAB REV LIMIT HOSTS TO ADOPT REASON MINUTES COUNT JSON ONLY
+export ENV LAB REV LIMIT HOSTS TO ADOPT REASON MINUTES COUNT JSON ONLY SERVICE SYMBOL DATE DRY_RUN
 PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
 HOSTS ?= $(if $(filter split,$(ENV)),2,)
-LATER := plan status drift doctor start stop restart logs runs collector ml bench
+LATER := plan drift doctor logs bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down deploy rollback verify history lock unlock test unit test-backend test-lab faults lint format docs requirements $(LATER)
+.PHONY: help setup lab lab-down deploy rollback verify status start stop restart runs collector ml history lock unlock test unit test-backend test-lab faults lint format docs requirements $(LATER)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,21 @@ rollback: setup ## back to the good release before, or to TO=release, then verif
 verify: setup ## check hosts against the catalogue with testinfra
 	@mkdir -p reports
 	@$(PYTHON) -m pytest tests/verify -q --junitxml=reports/verify-$(ENV).xml
+
+status: setup ## hosts and services on one screen; fails unless all are healthy (JSON=1)
+	@$(PYTHON) -m operate status
+
+start stop restart: setup ## SERVICE=name, or all: documented order up, its reverse down
+	@$(PYTHON) -m operate $@
+
+runs: setup ## the active runs, as the API and the run files tell them
+	@$(PYTHON) -m operate runs
+
+collector: setup ## the collector's status and metrics
+	@$(PYTHON) -m operate collector
+
+ml: setup ## run the daily ML job now: SYMBOL= DATE=YYYYMMDD (DRY_RUN=1)
+	@$(PYTHON) -m operate ml
 
 history: setup ## every deploy, rollback and refusal of each host (COUNT=20)
 	@$(PYTHON) -m operate history

@@ -12,9 +12,13 @@ from typing import Any
 import activate
 import adopt
 import by_hand
+import control
+import fetch
+import job
 import lock
 import prepare
 import revert
+import status
 import steps
 from common import Failed
 
@@ -27,10 +31,17 @@ OF_A_RUN: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "start": steps.start,
     "confirm": steps.confirm,
 }
+# These change nothing, and so wait for nobody.
+READ: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "fetch": fetch.fetch,
+    "history": steps.past,
+    "runs": fetch.runs,
+    "status": status.status,
+}
 OTHERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "abort": steps.abort,
     "record": steps.record,
-    "history": steps.past,
+    "control": control.control,
     "lock": steps.keep_out,
     "unlock": steps.unlock,
 }
@@ -63,6 +74,11 @@ def act(verb: str) -> str:
 
 def main() -> int:
     try:
+        if sys.argv[1] == "job":
+            return job.job(json.loads(sys.stdin.readline()))
+        if sys.argv[1] in READ:
+            print(json.dumps(READ[sys.argv[1]](json.loads(sys.stdin.readline()))))
+            return 0
         with lock.alone():
             print(act(sys.argv[1]))
     except Failed as failed:

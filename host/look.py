@@ -49,10 +49,10 @@ def installed(packages: list[str]) -> list[str]:
     return [line.split()[0] for line in lines if line.endswith(" installed")]
 
 
-def units(names: list[str]) -> dict[str, dict[str, str]]:
+def units(names: list[str], properties: str = PROPERTIES) -> dict[str, dict[str, str]]:
     if not names:
         return {}
-    blocks = output("systemctl", "show", f"--property={PROPERTIES}", *names).strip().split("\n\n")
+    blocks = output("systemctl", "show", f"--property={properties}", *names).strip().split("\n\n")
     rows = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in blocks]
     return {row["Id"]: row for row in rows if "Id" in row}
 

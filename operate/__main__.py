@@ -9,10 +9,21 @@ monkey.patch_all()  # before anything that opens a socket: hosts are asked at th
 
 import sys  # noqa: E402
 
-from operate import history, locks  # noqa: E402
+from operate import control, history, locks, research, status  # noqa: E402
 from stack.errors import Refused  # noqa: E402
 
-COMMANDS = {"history": history.show, "lock": locks.lock, "unlock": locks.unlock}
+COMMANDS = {
+    "collector": research.collector,
+    "history": history.show,
+    "lock": locks.lock,
+    "ml": research.ml,
+    "restart": lambda: control.control("restart"),
+    "runs": research.runs,
+    "start": lambda: control.control("start"),
+    "status": status.show,
+    "stop": lambda: control.control("stop"),
+    "unlock": locks.unlock,
+}
 
 
 def main() -> int:

@@ -39,7 +39,7 @@ class Answer:
         return json.loads(self.lines[-1])
 
 
-def verb(name: str, **request: Any) -> Question:
+def verb(name: str, /, **request: Any) -> Question:
     """A verb of the programs that a deploy installs on the host."""
     command = f"if [ -e /usr/local/lib/quantlab/__main__.py ]; then {installed(name)}; else {NEVER}; fi"
     return Question(command, json.dumps(request))
@@ -66,30 +66,50 @@ def chosen(site: Site) -> list[str]:
     ]
 
 
-def ask(question: Callable[[Desired], Question]) -> dict[str, Answer]:
-    """Ask all chosen hosts; a host that cannot be reached gives an answer, too."""
-    logging.getLogger("pyinfra").setLevel(logging.CRITICAL)  # what fails is in the answers
-    wanted, site = load(), load_site()
-    names = chosen(site)
-    inventory = Inventory(([(name, site.hosts[name].data) for name in names], {}))
-    state = State(inventory, Config(CONNECT_TIMEOUT=10))
+class Connected:
+    """The chosen hosts, each with an open connection, or with an answer that says why there is none."""
 
-    def one(host: Host) -> Answer:
+    def __init__(self) -> None:
+        logging.getLogger("pyinfra").setLevel(logging.CRITICAL)  # what fails is in the answers
+        site = load_site()
+        self._wanted = load()
+        data = [(name, site.hosts[name].data) for name in chosen(site)]
+        self._state = State(Inventory((data, {})), Config(CONNECT_TIMEOUT=10))
+        self._hosts = {host.name: host for host in self._state.inventory}
+        tried = self._everywhere(self._connect, list(self._hosts))
+        self.errors = {name: answer for name, answer in tried.items() if answer.error}
+        self.names = [name for name in self._hosts if name not in self.errors]
+
+    def ask(self, question: Callable[[Desired], Question], names: list[str]) -> dict[str, Answer]:
+        """One remote command on each of these hosts, at the same time."""
+
+        def one(host: Host) -> Answer:
+            asked = question(self._wanted[host.name])
+            command = StringCommand(asked.command)
+            try:
+                good, output = host.run_shell_command(command, _sudo=True, _stdin=asked.stdin)
+            except (OSError, EOFError) as error:
+                return Answer([], f"gave no answer: {error or 'sudo asks for a password'}")
+            said = "\n".join(output.stderr_lines) or "it ended with an error"
+            return Answer(output.stdout_lines, None if good else said)
+
+        return self._everywhere(one, names)
+
+    def _connect(self, host: Host) -> Answer:
         try:
             host.connect(raise_exceptions=True, show_errors=False)
         except ConnectError as error:
             return Answer([], f"cannot be reached: {error}")
         hurry(host)
-        asked = question(wanted[host.name])
-        try:
-            good, output = host.run_shell_command(
-                StringCommand(asked.command), _sudo=True, _stdin=asked.stdin
-            )
-        except (OSError, EOFError) as error:
-            return Answer([], f"gave no answer: {error or 'sudo asks for a password'}")
-        said = "\n".join(output.stderr_lines) or "ended without a word"
-        return Answer(output.stdout_lines, None if good else said)
+        return Answer([])
 
-    jobs = {host.name: state.pool.spawn(one, host) for host in inventory}
-    gevent.joinall(jobs.values(), raise_error=True)
-    return {name: jobs[name].value for name in names}
+    def _everywhere(self, job: Callable[[Host], Answer], names: list[str]) -> dict[str, Answer]:
+        jobs = {name: self._state.pool.spawn(job, self._hosts[name]) for name in names}
+        gevent.joinall(jobs.values(), raise_error=True)
+        return {name: jobs[name].value for name in names}
+
+
+def ask(question: Callable[[Desired], Question]) -> dict[str, Answer]:
+    """Ask all chosen hosts one thing; a host that cannot be reached gives an answer, too."""
+    hosts = Connected()
+    return {**hosts.errors, **hosts.ask(question, hosts.names)}

@@ -120,7 +120,7 @@ class Rig:
 
     def power_off(self, child: subprocess.Popen[str]) -> None:
         """The host ends from one moment to the next, and starts again."""
-        keeper = (named(LAB, ROOT).records / self.host.name).read_text().split()[0]
+        keeper = (named(LAB, ROOT).records / f"{self.host.name}.pid").read_text().split()[0]
         os.kill(int(keeper), signal.SIGINT)
         time.sleep(1)
         env = {**os.environ, "LAB": LAB}

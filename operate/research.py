@@ -1,0 +1,69 @@
+"""`make runs`, `make collector`, `make ml`: what the runbook asks of the services, through SSH alone."""
+
+import os
+import re
+import sys
+from typing import Any
+
+from operate.hosts import Connected, ask, verb
+from operate.table import as_json, complain, print_json, table
+from stack.errors import Refused
+from stack.site import load as load_site
+
+
+def collector() -> int:
+    """Print the collector's status and metrics on each host that has it."""
+    paths = ["/status", "/metrics"]
+    answers = ask(lambda w: verb("fetch", code=w.site.catalogue.code, service="collector", paths=paths))
+    found = {n: a.json() for n, a in answers.items() if not a.error and a.json()}
+    if as_json():
+        print_json(found)
+    for name, told in {} if as_json() else found.items():
+        status, metrics = told["/status"], told["/metrics"]
+        reason = f" ({status['reason']})" if status.get("reason") else ""
+        print(f"{name}: {status['status']}{reason}, S3 {status.get('s3', '?')}")
+        print(table([(f"  {key}", str(value)) for key, value in metrics.items()]))
+    return complain(answers)
+
+
+def runs() -> int:
+    """Print the active runs; exit code 1 when the API and the run files do not agree on which they are."""
+    answers = ask(lambda w: verb("runs", code=w.site.catalogue.code))
+    found = {n: a.json() for n, a in answers.items() if not a.error and a.json()["api"] is not None}
+    if as_json():
+        print_json(found)
+    differ = False
+    for name, told in found.items():
+        api = {r["id"]: r for r in told["api"] if r["status"] in ("queued", "running", "stalled")}
+        files = {r["id"]: r for r in told["files"]}
+        if not as_json():
+            print(f"{name}: {len(api)} active" + (f" of {len(told['api'])} runs" if told["api"] else ""))
+            keys = ("id", "status", "strategy", "symbol", "date")
+            if api:
+                print(table([tuple(str(run.get(key, "-")) for key in keys) for run in api.values()], "  "))
+        for run in sorted(api.keys() ^ files.keys()):
+            differ = True
+            where = "the API, not in the run files" if run in api else "the run files, not in the API"
+            print(f"{name}: {run} is active in {where}", file=sys.stderr)
+    return complain(answers) or int(differ)
+
+
+def ml() -> int:
+    """Run the daily ML job for SYMBOL and DATE on the first host that has it; the job's exit code."""
+    symbol, date = os.environ.get("SYMBOL", ""), os.environ.get("DATE", "")
+    if not re.fullmatch(r"[a-z0-9]{2,20}", symbol) or not re.fullmatch(r"\d{8}", date):
+        raise Refused("make ml needs SYMBOL=btcusdt and DATE=20260115 (and DRY_RUN=1 to write nothing)")
+    arguments = ["--symbol", symbol, "--date", date]
+    arguments += ["--dry-run"] if os.environ.get("DRY_RUN", "") not in ("", "0") else []
+    site = load_site()
+    (timer,) = (t for t in site.catalogue.timers if t.name == "ml-scheduler")
+    hosts = Connected()
+    homes = [n for n in hosts.names if timer.role in site.hosts[n].roles][:1]
+    if not homes:
+        return complain(hosts.errors) or 1
+    request: dict[str, Any] = {"code": site.catalogue.code, "name": timer.name, "arguments": arguments}
+    print(f"{homes[0]}: {timer.name} {' '.join(arguments)}")
+    answers = hosts.ask(lambda _: verb("job", **request), homes)
+    for answer in answers.values():
+        print("\n".join(answer.lines))
+    return complain(answers)
