@@ -11,6 +11,7 @@ from pyinfra.api.operation import OperationMeta
 
 from operations.base import fail, hurry
 from operations.planning import run
+from stack.catalogue import Service
 from stack.plan import Plan
 from stack.transport import installed
 
@@ -28,6 +29,8 @@ def command(verb: str, **request: Any) -> StringCommand:
 
 def refuse(plan: Plan) -> None:
     """End this host's run before anything is touched; its history, if it has one, says why."""
+    if plan.kept_out:
+        _asked.add(host.name)
     refused(name="Refuse", plan=plan)
 
 
@@ -49,6 +52,7 @@ def lock(plan: Plan) -> None:
 
 @operation(is_idempotent=False)
 def take(plan: Plan) -> Commands:
+    yield from all_locked()
     yield command("take", code=plan.desired.site.catalogue.code, live=plan.live, pending=plan.pending)
 
 
@@ -117,8 +121,21 @@ def confirm(plan: Plan) -> None:
 @operation(is_idempotent=False)
 def confirmed(plan: Plan) -> Commands:
     settings = plan.desired.site.settings
+    lost = {need: s.name for s in plan.desired.services for need in lost_needs(s, plan)}
+    if lost:  # nothing of this host failed, but what it would confirm was made for what did
+        needs = ", ".join(f"{service} needs {need}" for need, service in lost.items())
+        yield command("abort", why=f"{needs}, which failed")
+        return
     yield FunctionCommand(log_in_again, [settings.revert_after], {})
     yield command("confirm", settle=SETTLE, keep=settings.keep_releases)
+
+
+def lost_needs(service: Service, plan: Plan) -> list[str]:
+    """The services that this one needs from a host that has dropped out of the run."""
+    site, failed = plan.desired.site, {host.name for host in state.failed_hosts}
+    needs = [s for s in site.catalogue.services if s.name in service.needs]
+    homes = {need.name: site.host_of(need, plan.desired.host).name for need in needs}
+    return [f"{name} on {home}" for name, home in homes.items() if home in failed]
 
 
 def log_in_again(state: State, host: Host, seconds: int) -> bool:

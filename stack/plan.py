@@ -36,6 +36,7 @@ class Plan:
 
     desired: Desired
     refusals: list[str] = field(default_factory=list)
+    kept_out: bool = False  # by somebody's lock: then no other host is touched, either
     trusted: dict[str, File] = field(default_factory=dict)
     packages: list[str] = field(default_factory=list)
     user: bool = False
@@ -130,7 +131,8 @@ def plan(
         lines = differences(desired, observed["tree"], revision.commit, observed)
         refused += refusal(desired, lines)
     if refused:
-        return Plan(desired, refusals=refused, live=observed.get("release"))
+        kept_out = bool(locked(observed, run))
+        return Plan(desired, refusals=refused, kept_out=kept_out, live=observed.get("release"))
     seen, live = observed.get("files", {}), observed.get("release")
     releases = observed.get("releases", {})
     wanted = digest(revision.commit, desired.files)
@@ -176,7 +178,8 @@ def rollback(desired: Desired, observed: dict[str, Any], to: str | None, run: Ru
     """Back to release `to`, or to the good one before the live one. Nothing is fetched or built."""
 
     def refuse(*reasons: str) -> Plan:
-        return Plan(desired, refusals=list(reasons), kind="rollback", live=live)
+        kept_out = bool(locked(observed, run))
+        return Plan(desired, list(reasons), kept_out=kept_out, kind="rollback", live=live)
 
     live, releases = observed.get("release"), observed.get("releases", {})
     if reasons := [r for r in refusals(desired, observed, run) if "MB free" not in r]:
