@@ -13,7 +13,11 @@ from typing import Any
 
 import pending
 import store
+import tree
 from common import RELEASES, UNITS, Failed, link, link_shared, part, run, show, stage
+
+GUARDS = [f"quantlab-{name}" for name in ("deadman.timer", "deadman.service")]
+GUARDS += ["quantlab-early-boot.service", "quantlab-late-boot.service"]
 
 
 def activate(request: dict[str, Any]) -> dict[str, Any]:
@@ -61,7 +65,8 @@ def switch(target: str, cause: dict[str, Any]) -> list[str]:
         now = f"live now: release {live}, unchanged"
         raise Failed(f"release {target} cannot be put in place: {error}\n  {now}") from None
     pending.wind(marker)
-    replace(manifest, [store.manifest(name) for name in present - {target}], changed, reload=bool(earlier))
+    others = [store.manifest(name) or unknown() for name in present - {target}]
+    replace(manifest, others, changed, reload=bool(earlier))
     marker["starts"] = [s["name"] for s in manifest["services"] if must_start(s, marker["stale"])]
     pending.save(marker)
     return list(marker["starts"])
@@ -136,6 +141,15 @@ def replace(
     timers = [unit for unit in manifest["enabled"] if unit.endswith(".timer")]
     if timers:
         run(["systemctl", "start", *timers], what="systemd")
+
+
+def unknown() -> dict[str, Any]:
+    """What lies on the host when the release that put it there was deleted by hand: all of our names."""
+    units = tree.unit_files(GUARDS)
+    return {
+        "files": {str(path): [] for path in [*tree.env_files(), *units]},
+        "enabled": [unit.name for unit in units],
+    }
 
 
 def programs(manifest: dict[str, Any]) -> list[str]:

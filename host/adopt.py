@@ -69,6 +69,7 @@ def manifest(
         "catalogue": request["catalogue"],
         "subjects": [],
         "built": {},
+        "folders": [],
         "shared": request["shared"],
         "enabled": [n for n, s in states.items() if s["UnitFileState"] == "enabled"],
         "files": files,

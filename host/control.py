@@ -6,18 +6,30 @@ from typing import Any
 import store
 from common import Failed, run, show
 from service import explain, wait_for
+from status import unhealthy
 
 
 def control(request: dict[str, Any]) -> dict[str, Any]:
     """Do request["action"] to request["names"] (in the order given). Returns the seconds that each took."""
     manifest = store.manifest(store.live(request["code"]))
     known = {service["name"]: service for service in manifest.get("services", [])}
+    told = {one["name"]: one for one in manifest.get("catalogue", {}).get("services", [])}
     took = {}
     for name in (name for name in request["names"] if name in known):
         began = time.monotonic()
         act(request["action"], known[name])
+        if request["action"] != "stop" and (reason := ill(told[name])):
+            raise Failed(explain({"gave_up": None}, known[name], f"is not healthy ({reason})"))
         took[name] = round(time.monotonic() - began, 2)
     return {"took": took}
+
+
+def ill(told: dict[str, Any]) -> str | None:
+    """Why a service does not get healthy. One that ran all the while may have to find again what it needs."""
+    end = time.monotonic() + told["start_timeout"]
+    while (reason := unhealthy(told)) and time.monotonic() < end:
+        time.sleep(0.1)
+    return reason
 
 
 def act(action: str, service: dict[str, Any]) -> None:

@@ -44,6 +44,11 @@ def prepare(request: dict[str, Any]) -> dict[str, Any]:
         "by": request["run"]["by"],
         "subjects": subjects(request),
         "built": built,
+        "folders": [
+            item["path"]
+            for item in request["builds"]
+            if (release / "code" / item["path"] / BUILT[item["runtime"]]).is_dir()
+        ],
         "files": {
             path: [
                 hashlib.sha256(f["content"].encode()).hexdigest(),
@@ -147,14 +152,11 @@ def build(request: dict[str, Any], code: Path, item: dict[str, str]) -> str:
         raise Failed(f"build of {item['path']}: {lock.name} is missing at commit {request['commit'][:12]}")
     version = run(["node" if node else "python3", "--version"], what="runtime").strip()
     key = hashlib.sha256(f"{item['path']}\n{version}\n".encode() + lock.read_bytes()).hexdigest()
-    for earlier in sorted(RELEASES.iterdir(), reverse=True):
-        same = store.manifest(earlier.name).get("built", {}).get(item["path"]) == key
-        source = earlier / "code" / item["path"] / folder
-        if same and source.is_dir():
-            copy = ["cp", "--archive", "--link", str(source), str(where / folder)]
-            run(copy, what="reuse of dependencies")
-        if same:  # without a folder, too: npm makes none for a tree without dependencies
-            return key
+    found = reusable(item["path"], folder, key)
+    if found and found.parts:
+        run(["cp", "--archive", "--link", str(found), str(where / folder)], what="reuse of dependencies")
+    if found is not None:
+        return key
     what, user = f"build of {item['path']}", request["user"]
     if node:
         npm = ["npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"]
@@ -179,6 +181,20 @@ def build(request: dict[str, Any], code: Path, item: dict[str, str]) -> str:
             env=request["env"] | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
         )
     return key
+
+
+def reusable(path: str, folder: str, key: str) -> Path | None:
+    """Dependencies that an earlier release has installed from the same lock file. Path() when it was found
+    that there are none to install (npm makes no folder then); None when they must be installed."""
+    for name in reversed(store.names()):
+        manifest, source = store.manifest(name), RELEASES / name / "code" / path / folder
+        if manifest["built"].get(path) != key:
+            continue
+        if source.is_dir():
+            return source
+        if path not in manifest["folders"]:
+            return Path()
+    return None
 
 
 def service_digest(

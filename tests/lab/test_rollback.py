@@ -66,7 +66,8 @@ def test_rollback_is_verified_and_a_second_one_refused(host: Machine, newer: tup
     assert seen(host).live == live.live
     missing = run(sys.executable, "run.py", "rollback.py", TO="nosuch")
     assert missing.code == 1
-    assert f"TO=nosuch: is not on this host; good releases: {older.live}" in missing.text
+    assert "TO=nosuch: is not on this host; good releases: " in missing.text
+    assert older.live in missing.text
 
 
 def test_rollback_on_the_host_alone_without_git_and_s3(host: Machine, newer: tuple[End, End]) -> None:

@@ -10,6 +10,7 @@ import history
 import lock
 import look
 import pending
+import prepare
 import pytest
 import store
 from hypothesis import given
@@ -117,3 +118,27 @@ def test_files_below_the_code_link_belong_to_the_releases_tree(state: Path) -> N
     assert store.place("r1", "/home/x/tree/core/.env") == home / "code" / "core" / ".env"
     assert store.place("r1", "/home/x/tree.env") == Path("/home/x/tree.env")
     assert store.place("r1", "/etc/quantlab/a.env") == Path("/etc/quantlab/a.env")
+
+
+def test_dependencies_are_taken_from_a_release_that_still_has_them(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "RELEASES", state / "releases")
+    monkeypatch.setattr(look, "RELEASES", state / "releases")
+
+    def release(number: int, *, folder: bool, there: bool, key: str = "key") -> Path:
+        home = state / "releases" / f"r{number}"
+        (home / "code" / "core").mkdir(parents=True)
+        if there:
+            (home / "code" / "core" / "node_modules").mkdir()
+        built = {"number": number, "built": {"core": key}, "folders": ["core"] if folder else []}
+        (home / "manifest.json").write_text(json.dumps(built))
+        return home / "code" / "core" / "node_modules"
+
+    assert prepare.reusable("core", "node_modules", "key") is None
+    whole = release(1, folder=True, there=True)
+    release(2, folder=True, there=False)  # somebody removed it
+    release(3, folder=True, there=True, key="of another lock file")
+    assert prepare.reusable("core", "node_modules", "key") == whole
+    release(4, folder=False, there=False)  # nothing to install, and so no folder
+    assert prepare.reusable("core", "node_modules", "key") == Path()
