@@ -199,10 +199,13 @@ def no_new_login(rig: Rig) -> str:
     old = rig.end().live
 
     def close(_: object) -> None:
-        back = f"systemd-run --on-active={20}s --timer-property=AccuracySec=100ms systemctl start ssh"
-        rig.host.sh(f"{back}; systemctl stop ssh")
+        rig.host.sh(
+            "units=$(systemctl list-units --plain --no-legend ssh.socket ssh.service | cut -d' ' -f1);"
+            " systemd-run --on-active=20s --timer-property=AccuracySec=100ms systemctl start $units;"
+            " systemctl stop $units"
+        )
 
-    ended = rig.run("deploy.py", "Start console-ui", close, REV=rig.revision())
+    ended = rig.run("deploy.py", "Start labeld", close, REV=rig.revision())
     assert "no new SSH login" in ended.text, ended.text
     time.sleep(20)
     return judged(rig.end(), old, rig.commit, ended)
