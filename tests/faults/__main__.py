@@ -42,6 +42,15 @@ def work(rig: Rig, todo: "queue.Queue[Row]", done: dict[Row, str]) -> None:
             rig.run("deploy.py", REV=rig.revision())
 
 
+def table(ends: dict[tuple[str, str], str]) -> str:
+    """The rows as Markdown; steps at which the same fault ends the same share one."""
+    steps: dict[tuple[str, str], list[str]] = {}
+    for (fault, step), end in ends.items():
+        steps.setdefault((fault, end), []).append(step)
+    lines = [f"| {fault} | {', '.join(at)} | {end} |" for (fault, end), at in steps.items()]
+    return "\n".join(["| fault | at | the host ends |", "|---|---|---|", *lines]) + "\n"
+
+
 def main() -> int:
     words = os.environ.get("ONLY", "").split("|")
     wanted = [r for r in rows() if any(word in f"{r.fault} {r.step}" for word in words)]
@@ -60,12 +69,10 @@ def main() -> int:
         thread.start()
     for thread in threads:
         thread.join()
-    table = ["| fault | step | the host ends |", "|---|---|---|"]
-    table += [f"| {row.fault} | {row.step} | {done[row].splitlines()[0]} |" for row in wanted]
     report = Path(ROOT, "reports", "faults.md")
     report.parent.mkdir(exist_ok=True)
-    report.write_text("\n".join(table) + "\n")
-    print("\n".join(table))
+    report.write_text(table({(row.fault, row.step): done[row].splitlines()[0] for row in wanted}))
+    print(report.read_text())
     lab("down")
     for place in places:
         shutil.rmtree(place)
