@@ -12,8 +12,10 @@ import pwd
 import subprocess
 import sys
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
+RELEASES = Path("/opt/quantlab/releases")
 PROPERTIES = "Id,ActiveState,SubState,UnitFileState,MainPID,NRestarts,Result"
 
 
@@ -24,12 +26,19 @@ def os_release() -> str:
 
 
 def described(path: str) -> list[str] | None:
-    """[sha256 or "directory", mode, owner, group] of a path, None when there is none."""
+    """[sha256, "directory" or "other", mode, owner, group] of a path, None when there is none.
+
+    A link is "other", wherever it leads: what it leads to can change without us.
+    """
     place = Path(path)
-    if not place.exists():
+    try:
+        stat = place.lstat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    stat = place.stat()
-    digest = "directory" if place.is_dir() else hashlib.sha256(place.read_bytes()).hexdigest()
+    digest = "directory" if S_ISDIR(stat.st_mode) else "other"
+    if S_ISREG(stat.st_mode):
+        with place.open("rb") as file:  # in pieces: a log may be larger than the memory
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     try:
         owner, group = pwd.getpwuid(stat.st_uid).pw_name, grp.getgrgid(stat.st_gid).gr_name
     except KeyError:
@@ -92,16 +101,26 @@ def open_files(process: Path) -> set[str]:
 
 
 def saved(path: Path) -> Any:
+    """A record of ours; None when it is missing or damaged."""
     try:
-        return json.loads(path.read_text())
+        value = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
+    return value if isinstance(value, dict) else None
+
+
+def live(code: Path) -> str | None:
+    """The release that the code link leads to; "" when it leads to something that is none of ours."""
+    if not code.is_symlink():
+        return None
+    leads = code.readlink()
+    return leads.parent.name if leads == RELEASES / leads.parent.name / "code" else ""
 
 
 def look(request: dict[str, Any]) -> dict[str, Any]:
     code = Path(request["code"])
-    release = code.resolve().parent.name if code.is_symlink() else None
-    disk = os.statvfs("/opt" if Path("/opt").exists() else "/")
+    disk = os.statvfs(next(place for place in (RELEASES, *RELEASES.parents) if place.exists()))
+    release = live(code)
     try:
         pwd.getpwnam(request["user"])
         user = True
@@ -118,10 +137,10 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         },
         "units": units(request["units"]),
         "listeners": listeners(request["ports"]),
-        "code": "link" if release else "tree" if code.exists() else None,
+        "code": "link" if release is not None else "tree" if code.exists() else None,
         "release": release,
-        "manifest": saved(Path("/opt/quantlab/releases") / str(release) / "manifest.json"),
-        "state": saved(Path("/opt/quantlab/releases") / str(release) / "state.json"),
+        "manifest": saved(RELEASES / release / "manifest.json") if release else None,
+        "state": saved(RELEASES / release / "state.json") if release else None,
         "started": saved(Path("/var/lib/quantlab/started.json")) or {},
     }
 
