@@ -23,7 +23,13 @@ class Failed(Exception):
 
 
 def read_json(path: Path, default: Any) -> Any:
-    return json.loads(path.read_text()) if path.exists() else default
+    """A record of ours. One that is damaged counts as missing, as in the look: then what it recorded is done
+    anew, where a parse error would end this deploy and every later one."""
+    try:
+        value = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return default
+    return value if isinstance(value, dict) else default
 
 
 def write(path: Path, content: str, mode: int = 0o644, owner: str = "root", group: str = "root") -> None:
@@ -53,9 +59,14 @@ def link(path: Path, target: Path) -> None:
 
 
 def link_shared(paths: list[str], code: Path) -> None:
-    """Runs and logs outlive releases: they lie outside, and each release's tree links to them."""
+    """Runs and logs outlive releases: they lie outside, and each release's tree links to them.
+
+    Raises Failed when a link in the tree leads out of it: what lies there is not ours to remove.
+    """
     for path in paths:
         place = code / path
+        if not (folder := place.parent.resolve()).is_relative_to(code.resolve()):
+            raise Failed(f"shared path {path}: a link in the code leads out of the tree, to {folder}")
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
         place.parent.mkdir(parents=True, exist_ok=True)
