@@ -16,30 +16,19 @@ from stack.site import ROOT
 from stack.site import load as load_site
 
 
-def check_limit(limit: str | None) -> None:
-    """Raise Refused unless every word of LIMIT is a host or group of the inventory."""
-    site = load_site()
-    known = {*site.hosts, *site.groups()}
-    if unknown := [word for word in (limit or "").split(",") if word and word not in known]:
-        raise Refused(
-            f"LIMIT={limit}: {', '.join(unknown)} is no host or role of inventory/{site.environment}.py; "
-            f"there are: {', '.join(sorted(known))}"
-        )
-
-
 def main(arguments: list[str]) -> int:
     limit = os.environ.get("LIMIT")
     try:
         load()
-        check_limit(limit)
+        load_site().chosen(limit)
     except Refused as refused:
         for reason in refused.reasons:
             print(f"refused: {reason}", file=sys.stderr)
         return 2
     os.environ.setdefault("QUANTLAB_RUN", f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}")
     command = [sys.executable, "-m", "pyinfra", "-y", "inventory.py"]
-    for word in (limit or "").split(","):
-        command += ["--limit", word] if word else []
+    for word in limit.split(",") if limit else []:
+        command += ["--limit", word]
     quiet = {} if sys.stderr.isatty() else {"PYINFRA_PROGRESS": "off"}
     # Without a terminal nobody can type a sudo password: its prompt must fail, not wait.
     stdin = None if sys.stdin.isatty() else subprocess.DEVNULL

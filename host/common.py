@@ -22,11 +22,13 @@ class Failed(Exception):
 
 
 def read_json(path: Path, default: Any) -> Any:
-    """What a file of ours holds; the default when there is none, or nothing that can be read."""
+    """A record of ours; the default when there is none. A damaged one counts as missing, as in the look:
+    then what it recorded is done anew, where a parse error would end this deploy and every later one."""
     try:
-        return json.loads(path.read_text())
+        value = json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return default
+    return value if isinstance(value, dict) else default
 
 
 def part(path: Path) -> Path:
@@ -71,9 +73,14 @@ def link(path: Path, target: Path) -> None:
 
 
 def link_shared(paths: list[str], code: Path) -> None:
-    """Runs and logs outlive releases: they lie outside, and each release's tree links to them."""
+    """Runs and logs outlive releases: they lie outside, and each release's tree links to them.
+
+    Raises Failed when a link in the tree leads out of it: what lies there is not ours to remove.
+    """
     for path in paths:
         place = code / path
+        if not (folder := place.parent.resolve()).is_relative_to(code.resolve()):
+            raise Failed(f"shared path {path}: a link in the code leads out of the tree, to {folder}")
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 RELEASES, STATE = Path("/opt/quantlab/releases"), Path("/var/lib/quantlab")
@@ -26,12 +27,19 @@ def os_release() -> str:
 
 
 def described(path: str) -> list[str] | None:
-    """[sha256 or "directory", mode, owner, group] of a path, None when there is none."""
+    """[sha256, "directory" or "other", mode, owner, group] of a path, None when there is none.
+
+    A link is "other", wherever it leads: what it leads to can change without us.
+    """
     place = Path(path)
-    if not place.exists():
+    try:
+        stat = place.lstat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    stat = place.stat()
-    digest = "directory" if place.is_dir() else hashlib.sha256(place.read_bytes()).hexdigest()
+    digest = "directory" if S_ISDIR(stat.st_mode) else "other"
+    if S_ISREG(stat.st_mode):
+        with place.open("rb") as file:  # in pieces: a log may be larger than the memory
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     try:
         owner, group = pwd.getpwuid(stat.st_uid).pw_name, grp.getgrgid(stat.st_gid).gr_name
     except KeyError:
@@ -94,10 +102,20 @@ def open_files(process: Path) -> set[str]:
 
 
 def saved(path: Path) -> Any:
+    """A record of ours; None when it is missing or damaged."""
     try:
-        return json.loads(path.read_text())
+        value = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
+    return value if isinstance(value, dict) else None
+
+
+def live(code: Path) -> str | None:
+    """The release that the code link leads to; "" when it leads to something that is none of ours."""
+    if not code.is_symlink():
+        return None
+    leads = code.readlink()
+    return leads.parent.name if leads == RELEASES / leads.parent.name / "code" else ""
 
 
 def summaries() -> dict[str, dict[str, Any]]:
@@ -143,8 +161,8 @@ def running(
 
 def look(request: dict[str, Any]) -> dict[str, Any]:
     code = Path(request["code"])
-    release = code.readlink().parent.name if code.is_symlink() else None
-    disk = os.statvfs("/opt" if Path("/opt").exists() else "/")
+    disk = os.statvfs(next(place for place in (RELEASES, *RELEASES.parents) if place.exists()))
+    release = live(code)
     try:
         pwd.getpwnam(request["user"])
         user = True
@@ -163,7 +181,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
         "units": seen,
         "running": running(seen, found),
         "listeners": listeners(request["ports"]),
-        "code": "link" if release else "tree" if code.exists() else None,
+        "code": "link" if release is not None else "tree" if code.exists() else None,
         "release": release,
         "releases": found,
         "back": before(found, release),

@@ -19,14 +19,19 @@ from stack.errors import Refused
 def _downward(path: str) -> str:
     if ".." in path.split("/"):
         raise ValueError("must not lead upwards")
+    if path.endswith("/"):
+        raise ValueError("must not end with a slash")
     return path
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 UnitName = Annotated[str, Field(pattern=r"^quantlab-[a-z0-9-]+$")]
+Package = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]  # a name alone: no version, no option
 Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 TreePath = Annotated[str, Field(pattern=r"^[A-Za-z0-9._][A-Za-z0-9._/-]*$"), AfterValidator(_downward)]
 HostPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$"), AfterValidator(_downward)]
+# What stands in a unit's line as it is: a line break would begin another setting.
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -37,8 +42,9 @@ class Model(BaseModel):
 class Http(Model):
     """A GET on the service's own port; `auth` names the variable whose value is the bearer token."""
 
-    path: Annotated[str, Field(pattern=r"^/\S*$")]
-    status: int = 200
+    # It is an argument in the unit, where systemd would read more into quotes, %, $ and backslashes.
+    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~/?&=:,+-]*$")]
+    status: Annotated[int, Field(ge=100, le=599)] = 200
     auth: Variable | None = None
 
 
@@ -71,7 +77,7 @@ class Program(Model):
     role: Name
     directory: TreePath
     runtime: Literal["node", "python"]
-    start: str
+    start: Line
     build: TreePath
     env_file: Annotated[str, Field(pattern=r"^[a-z0-9-]+\.env$")]
     paths: Annotated[tuple[TreePath, ...], Field(min_length=1)]
@@ -97,7 +103,7 @@ class Service(Program):
 class Timer(Program):
     """A program run on a schedule (systemd's OnCalendar syntax), its output kept in `log`."""
 
-    schedule: str
+    schedule: Line
     log: HostPath
 
 
@@ -113,7 +119,7 @@ class Catalogue(Model):
     user: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     code: HostPath
     data: tuple[HostPath, ...] = ()
-    packages: Annotated[tuple[str, ...], Field(min_length=1)]
+    packages: Annotated[tuple[Package, ...], Field(min_length=1)]
     secrets: tuple[Variable, ...] = ()
     dotenv: Dotenv
     services: Annotated[tuple[Service, ...], Field(min_length=1)]
@@ -154,11 +160,35 @@ def incoherences(catalogue: Catalogue) -> list[str]:
         auth = service.health.http.auth if service.health.http else None
         if auth and auth not in catalogue.secrets:
             found.append(f"service {service.name}: health: {auth} is not under `secrets`")
+    runtimes: dict[str, Program] = {}
+    for program in catalogue.programs:
+        other = runtimes.setdefault(program.build, program)
+        if other.runtime != program.runtime:
+            found.append(
+                f"service {program.name}: build: {program.build} is {other.runtime} for {other.name}"
+            )
+        found += [f"service {program.name}: shared: {reason}" for reason in overlaps(catalogue, program)]
     try:
         TopologicalSorter({s.name: s.needs for s in catalogue.services}).prepare()
     except CycleError as error:
         found.append("services: needs: a cycle: " + " -> ".join(error.args[1]))
     return found
+
+
+def overlaps(catalogue: Catalogue, program: Program) -> list[str]:
+    """Why a shared path of `program` cannot be a link: it is two things, or something else lies in it."""
+    needed = {path for p in catalogue.programs for path in (p.directory, p.build)} | {catalogue.dotenv.path}
+    found = []
+    for item in program.shared:
+        if item not in catalogue.shared:
+            found.append(f"{item.path} is both file and directory")
+        inside = needed | {other.path for other in catalogue.shared} - {item.path}
+        found += [f"{path} lies in {item.path}" for path in sorted(inside) if within(path, item.path)]
+    return found
+
+
+def within(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(f"{folder}/")
 
 
 def _place(raw: Any, location: tuple[int | str, ...]) -> str:
@@ -185,7 +215,7 @@ def problems(raw: Any, error: ValidationError) -> list[str]:
     ]
 
 
-class _Loader(yaml.SafeLoader):
+class StrictLoader(yaml.SafeLoader):
     """YAML's own rule, which its parser does not keep: a key stands once in a mapping."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -200,7 +230,7 @@ class _Loader(yaml.SafeLoader):
 def load(path: Path) -> Catalogue:
     """Read and check a catalogue. Raises Refused with every problem at once, each naming the file."""
     try:
-        raw = yaml.load(path.read_text(), _Loader)  # noqa: S506 (a SafeLoader)
+        raw = yaml.load(path.read_text(), StrictLoader)  # noqa: S506 (a SafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise Refused(f"{path}: cannot be read as YAML: {error}") from error
     try:

@@ -43,6 +43,18 @@ class Site:
     def timers_on(self, host: Host) -> list[Timer]:
         return [timer for timer in self.catalogue.timers if timer.role in host.roles]
 
+    def chosen(self, limit: str | None) -> list[str]:
+        """The hosts that LIMIT, hosts or roles with commas between them, leaves; all without one."""
+        groups = self.groups()
+        words = limit.split(",") if limit else list(self.hosts)
+        if unknown := [word or "nothing" for word in words if word not in {*self.hosts, *groups}]:
+            raise Refused(
+                f"LIMIT={limit}: {', '.join(unknown)} is no host or role of inventory/{self.environment}.py; "
+                f"there are: {', '.join(sorted({*self.hosts, *groups}))}"
+            )
+        named = {host for word in words for host, _ in groups.get(word, [(word, {})])}
+        return [name for name in self.hosts if name in named]
+
     def host(self, name: str) -> Host:
         if name not in self.hosts:
             raise Refused(f"{name} is not in inventory/{self.environment}.py: which ENV is meant?")
@@ -110,7 +122,7 @@ def load(environment: str | None = None, root: Path = ROOT) -> Site:
     """Load and check an environment (default: $ENV, else the lab) without touching any host."""
     environment = environment or os.environ.get("ENV") or "lab"
     inventory = root / "inventory" / f"{environment}.py"
-    if not inventory.exists():
+    if "/" in environment or not inventory.exists():
         known = ", ".join(sorted(path.stem for path in (root / "inventory").glob("*.py")))
         raise Refused(f"inventory/{environment}.py: no such environment; there are: {known}")
     reasons: list[str] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyrage
 import yaml
 
+from stack.catalogue import StrictLoader
 from stack.errors import Refused
 
 
@@ -23,16 +24,25 @@ def open_vault(path: Path, identity: Path, wanted: Iterable[str]) -> dict[str, s
             raise Refused(f"{file}: no such {what}")
     try:
         plain = pyrage.decrypt(path.read_bytes(), [_identity(identity.read_text())])
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"{path}: cannot be opened with {identity}: {error}") from None
     except (pyrage.DecryptError, pyrage.IdentityError) as error:
         raise Refused(f"{path}: cannot be opened with {identity}: {error}") from None
     try:
-        values = yaml.safe_load(plain)
+        values = yaml.load(plain, StrictLoader)  # noqa: S506 (a SafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError):  # their texts would quote the secrets
-        raise Refused(f"{path}: does not hold YAML") from None
+        raise Refused(f"{path}: does not hold YAML, or a name twice") from None
     if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
         raise Refused(f"{path}: must hold a mapping of names to strings")
     names = set(wanted)
     reasons = [f"{path}: {name} is missing" for name in sorted(names - set(values))]
+    # An empty token would let everybody in; one with blanks at an end never arrives as it was sent.
+    reasons += [f"{path}: {name} is empty" for name, value in values.items() if not value.strip()]
+    reasons += [
+        f"{path}: {name} begins or ends with a blank"
+        for name, value in values.items()
+        if value.strip() and value != value.strip()
+    ]
     reasons += [f"{path}: {name} is not in the catalogue" for name in sorted(set(values) - names)]
     if reasons:
         raise Refused(*reasons)

@@ -63,6 +63,16 @@ def test_only_the_service_whose_file_was_changed_by_hand_restarts(host: Machine)
     assert host.sh("grep -c ^X= /etc/quantlab/labeld.env", check=False) == "0"
 
 
+def test_logs_are_rotated_and_still_written_to(host: Machine) -> None:
+    log = "/opt/quantlab/shared/core/observer-api/server.log"
+    held = host.sh(f"curl -s 127.0.0.1:3000/ping >/dev/null; stat -c '%i %U:%G %a' {log}")
+    host.sh("logrotate --force /etc/logrotate.d/quantlab")
+    assert host.sh(f"stat -c '%i %U:%G %a' {log}") == held
+    assert host.sh(f"stat -c '%U:%G %a' {log}.1*") == "deploy:adm 640"
+    host.sh("curl -s 127.0.0.1:3000/ping")
+    assert host.sh(f"test -s {log} && echo written") == "written"
+
+
 def test_git_pull_by_hand_works_in_the_code_tree(host: Machine) -> None:
     assert host.sh("runuser -u deploy -- git -C /home/deploy/quantlab-backend pull") == "Already up to date."
     assert host.sh("runuser -u deploy -- git -C /home/deploy/quantlab-backend status --porcelain") == ""

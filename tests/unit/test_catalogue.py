@@ -109,6 +109,14 @@ GONE = object()
         ({"unit": "quantlab-replayd"}, "unit: quantlab-replayd is replayd's"),
         ({"port": 3030}, "port: 3030 is replayd's"),
         ({"env_file": "replayd.env"}, "env_file: replayd.env is replayd's"),
+        ({"directory": "services/labeld/"}, "directory: must not end with a slash"),
+        ({"start": "node a.js\nUser=root"}, "start: "),
+        ({"health": {"http": {"path": "/%h"}}}, "health: http: path: "),
+        ({"health": {"http": {"path": "/'"}}}, "health: http: path: "),
+        ({"health": {"http": {"path": "/", "status": 9999}}}, "health: http: status: "),
+        ({"build": "collector"}, "build: collector is python for collector"),
+        ({"shared": [{"path": "services/labeld", "kind": "directory"}]}, "shared: services/labeld lies in"),
+        ({"shared": [{"path": "core/.env", "kind": "file"}]}, "shared: core/.env lies in core/.env"),
         ({"needs": ["nobody"]}, "needs: no service is named nobody"),
         ({"needs": ["console-ui"]}, "needs: console-ui starts later in the list"),
     ],
@@ -132,12 +140,26 @@ def test_each_mistake_in_a_service_is_refused_by_key(
         (lambda s, _: s["labeld"].update(name="featurexd"), "service featurexd: name: featurexd is"),
         (lambda _, raw: raw.update(servics=[]), "servics: unknown key"),
         (lambda _, raw: raw.update(version=2), "version: "),
+        (lambda _, raw: raw["packages"].append("jq; reboot"), "packages: 10: "),
+        (lambda _, raw: raw["packages"].append("-o=x"), "packages: 10: "),
+        (lambda _, raw: raw["timers"][0].update(schedule="daily\nX=1"), "timer ml-scheduler: schedule: "),
+        (
+            lambda s, _: s["strategyd"].update(shared=[{"path": "services/strategyd/runs", "kind": "file"}]),
+            "service strategyd: shared: services/strategyd/runs is both file and directory",
+        ),
         (lambda _, raw: raw.pop("user"), "user: Field required"),
         (lambda _, raw: raw["timers"][0].update(every="day"), "timer ml-scheduler: every: unknown key"),
     ],
 )
 def test_each_mistake_elsewhere_is_refused_by_place(tmp_path: Path, change: Change, reason: str) -> None:
     assert any(found.startswith(reason) for found in reasons(tmp_path, change))
+
+
+def test_a_shared_path_in_another_is_refused(tmp_path: Path) -> None:
+    inner = {"path": "services/strategyd/runs/x", "kind": "file"}
+    found = reasons(tmp_path, lambda s, _: s["labeld"].update(shared=[inner]))
+    runs = "services/strategyd/runs"
+    assert f"service strategyd: shared: {runs}/x lies in {runs}" in found
 
 
 def test_cyclic_needs_are_shown_as_a_circle(tmp_path: Path) -> None:

@@ -89,6 +89,71 @@ def test_put_never_shows_content(tmp_path: Path) -> None:
     assert "hunter2" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("part", ["directories", "logs"])
+def test_put_refuses_what_is_of_another_kind(tmp_path: Path, part: str) -> None:
+    place, kept = tmp_path / "place", tmp_path / "kept"
+    for stranger in ("other kind", "link"):
+        if stranger == "link":
+            kept.mkdir() if part == "directories" else kept.write_text("kept")
+            place.symlink_to(kept)
+        else:
+            place.write_text("kept") if part == "directories" else place.mkdir()
+        before = (place.is_dir(), place.is_symlink())
+        done = put(**{part: {str(place): entry(mode=0o750)}})
+        word = "folder" if part == "directories" else "file"
+        said = f"{place} is not a {word} of its own: move it away, then deploy again\n"
+        assert (done.returncode, done.stderr) == (1, said)
+        assert (place.is_dir(), place.is_symlink()) == before
+        place.rmdir() if before == (True, False) else place.unlink()
+
+
+def test_put_replaces_a_link_and_refuses_a_folder_for_a_file(tmp_path: Path) -> None:
+    file, other = tmp_path / "file", tmp_path / "other"
+    other.write_text("other")
+    file.symlink_to(other)
+    assert put(files={str(file): entry("new")}).returncode == 0
+    assert (file.is_symlink(), file.read_text(), other.read_text()) == (False, "new", "other")
+    done = put(files={str(tmp_path): entry("new")})
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"{tmp_path} is not a file of its own: move it away, then deploy again\n",
+    )
+
+
+def test_put_names_what_cannot_be_written() -> None:
+    done = put(files={"/proc/nosuch/file": entry("hunter2")})
+    assert done.returncode == 1
+    assert "/proc/nosuch" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[1]", "\x00"])
+def test_a_record_that_is_missing_or_damaged_is_the_default(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "started.json"
+    if text is not None:
+        file.write_text(text)
+    assert common.read_json(file, {"no": "record"}) == {"no": "record"}
+    file.write_text('{"a": 1}')
+    assert common.read_json(file, {}) == {"a": 1}
+
+
+def test_a_link_in_the_code_does_not_lead_out_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The links are made as root, in a tree that whoever commits has made."""
+    monkeypatch.setattr(common, "SHARED", tmp_path / "shared")
+    code, outside = tmp_path / "code", tmp_path / "outside"
+    code.mkdir()
+    (outside / "runs").mkdir(parents=True)
+    (outside / "runs" / "precious").touch()
+    (code / "out").symlink_to(outside)
+    with pytest.raises(common.Failed, match=f"shared path out/runs: .* leads out of the tree, to {outside}"):
+        common.link_shared(["out/runs"], code)
+    assert (outside / "runs" / "precious").exists()
+    (code / "in").mkdir()
+    (code / "also").symlink_to("in")
+    common.link_shared(["also/runs"], code)
+    assert (code / "in" / "runs").readlink() == tmp_path / "shared" / "also" / "runs"
+
+
 def test_write_replaces_in_one_rename(tmp_path: Path) -> None:
     file = tmp_path / "new" / "file"
     for text, wanted in (("one", 0o600), ("two", 0o644)):

@@ -72,11 +72,44 @@ def test_who_is_not_there_is_told(tmp_path: Path) -> None:
     assert seen["code"] == "tree"
 
 
-def test_the_live_release_is_where_the_code_leads(tmp_path: Path) -> None:
+def test_the_live_release_is_where_the_code_leads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "RELEASES", tmp_path / "releases")
+    link = tmp_path / "live"
+    assert look.live(link) is None
     (tmp_path / "releases" / "one" / "code").mkdir(parents=True)
-    (tmp_path / "live").symlink_to(tmp_path / "releases" / "one" / "code")
-    seen = looked(code=str(tmp_path / "live"))
-    assert (seen["code"], seen["release"]) == ("link", "one")
+    link.symlink_to(tmp_path / "releases" / "one" / "code")
+    assert look.live(link) == "one"
+
+
+@pytest.mark.parametrize("place", ["elsewhere/one/code", "releases/one", "releases/one/code/core"])
+def test_a_link_to_something_else_is_no_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Not even when a folder on the way is called like the live one."""
+    monkeypatch.setattr(look, "RELEASES", tmp_path / "releases")
+    (tmp_path / "live").symlink_to(tmp_path / place)
+    assert look.live(tmp_path / "live") == ""
+    assert looked(code=str(tmp_path / "live"))["code"] == "link"
+
+
+def test_a_link_is_not_what_it_leads_to(tmp_path: Path) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.write_text("content")
+    link.symlink_to(file)
+    dangling = tmp_path / "dangling"
+    dangling.symlink_to("nowhere")
+    for path in (link, dangling):
+        seen = look.described(str(path))
+        assert seen is not None
+        assert seen[0] == "other"
+
+
+def test_what_is_neither_file_nor_folder_is_not_read(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(tmp_path / "door"))
+        seen = look.described(str(tmp_path / "door"))
+    assert seen is not None
+    assert seen[0] == "other"
 
 
 LOOPBACKS = {"127.0.0.1": socket.AF_INET}
@@ -103,7 +136,7 @@ def test_a_process_that_ended_has_nothing_open(tmp_path: Path) -> None:
     assert look.open_files(tmp_path / "4711") == set()
 
 
-@pytest.mark.parametrize("text", [None, "", "{"])
+@pytest.mark.parametrize("text", [None, "", "{", "[1]"])
 def test_a_record_that_is_missing_or_torn_is_none(tmp_path: Path, text: str | None) -> None:
     file = tmp_path / "state.json"
     if text is not None:

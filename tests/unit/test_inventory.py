@@ -6,7 +6,7 @@ import pytest
 
 from stack.errors import Refused
 from stack.render import Renderer
-from stack.site import place
+from stack.site import load, place
 from tests.unit.examples import ONE, SPREAD, Roles, catalogue, secrets, site
 
 
@@ -117,6 +117,27 @@ def test_services_listen_beyond_loopback_only_for_other_hosts() -> None:
     assert Renderer(spread, spread.host("feed"), {}).listen(service) == "0.0.0.0"  # noqa: S104 (compared)
     chosen = site(listen="192.0.2.7")
     assert Renderer(chosen, chosen.host("one"), {}).listen(service) == "192.0.2.7"
+
+
+@pytest.mark.parametrize(
+    ("limit", "hosts"),
+    [(None, ["feed", "research"]), ("", ["feed", "research"]), ("feed", ["feed"]), ("console", ["research"])],
+)
+def test_limit_leaves_hosts_and_roles(limit: str | None, hosts: list[str]) -> None:
+    assert site(SPREAD).chosen(limit) == hosts
+
+
+@pytest.mark.parametrize("limit", ["nosuch", "feed,nosuch", ",", "feed,", "feed research"])
+def test_a_limit_that_names_no_host_is_refused(limit: str) -> None:
+    """A word that is none must never mean every host."""
+    with pytest.raises(Refused, match=r"LIMIT=.* is no host or role"):
+        site(SPREAD).chosen(limit)
+
+
+@pytest.mark.parametrize("name", ["../inventory", "../deploy", "lab/"])
+def test_an_environment_is_a_name_and_no_path(name: str) -> None:
+    with pytest.raises(Refused, match="no such environment; there are: lab, production, split"):
+        load(name)
 
 
 def test_a_host_of_another_environment_is_named() -> None:

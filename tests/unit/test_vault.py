@@ -43,6 +43,28 @@ def refused(folder: Path, sealed: bytes, identity: Path, names: list[str] | None
     return tuple(reason.rsplit("/", 1)[-1] for reason in caught.value.reasons)
 
 
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [("", "is empty"), (" ", "is empty"), ("hunter2 ", "begins or ends with a blank")],
+)
+def test_a_value_that_cannot_guard_is_refused(tmp_path: Path, pair: Pair, value: str, wrong: str) -> None:
+    sealed = seal({**VALUES, "A_TOKEN": value}, [pair[1]])
+    assert refused(tmp_path, sealed, pair[0]) == (f"secrets.age: A_TOKEN {wrong}",)
+
+
+def test_a_name_given_twice_is_refused(tmp_path: Path, pair: Pair) -> None:
+    text = b"A_TOKEN: hunter2\nA_TOKEN: other\nB_TOKEN: x\nC_TOKEN: x\n"
+    sealed = pyrage.encrypt(text, [pyrage.x25519.Recipient.from_str(pair[1])])
+    assert refused(tmp_path, sealed, pair[0]) == ("secrets.age: does not hold YAML, or a name twice",)
+
+
+def test_an_identity_that_is_no_text_is_refused(tmp_path: Path, pair: Pair) -> None:
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    with pytest.raises(Refused, match=r"secrets\.age: cannot be opened with .*binary: "):
+        opened(tmp_path, seal(VALUES, [pair[1]]), binary)
+
+
 def test_what_was_sealed_comes_back(tmp_path: Path, pair: Pair) -> None:
     identity, recipient = pair
     sealed = seal(VALUES, [recipient])
@@ -58,7 +80,12 @@ def test_an_ssh_key_is_an_identity_too(tmp_path: Path, ssh_pair: Pair, pair: Pai
     assert opened(tmp_path, sealed, ssh_pair[0]) == opened(tmp_path, sealed, pair[0]) == VALUES
 
 
-@given(st.dictionaries(st.text(st.characters(categories=["Lu"]), min_size=1), st.text()))
+@given(
+    st.dictionaries(
+        st.text(st.characters(categories=["Lu"]), min_size=1),
+        st.text(min_size=1).filter(lambda text: text == text.strip()),
+    )
+)
 @settings(max_examples=30, deadline=None)
 def test_any_text_comes_back(tmp_path_factory: pytest.TempPathFactory, values: dict[str, str]) -> None:
     folder = tmp_path_factory.mktemp("vault")
@@ -108,7 +135,7 @@ def test_what_is_no_mapping_of_strings_is_refused(tmp_path: Path, pair: Pair, pl
 )
 def test_what_is_no_yaml_is_refused_without_quoting_it(tmp_path: Path, pair: Pair, plain: bytes) -> None:
     sealed = pyrage.encrypt(plain, [pyrage.x25519.Recipient.from_str(pair[1])])
-    assert refused(tmp_path, sealed, pair[0]) == ("secrets.age: does not hold YAML",)
+    assert refused(tmp_path, sealed, pair[0]) == ("secrets.age: does not hold YAML, or a name twice",)
 
 
 def test_missing_files_are_named(tmp_path: Path, pair: Pair) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import paramiko
 import pytest
 
+from stack.catalogue import Program
 from stack.desired import GUARDS, Desired, load
 from stack.errors import Refused
 from tests.verify.connection import Unreadable
@@ -27,6 +28,7 @@ KINDS: dict[str, Callable[[Desired], Cases]] = {
     "served": lambda w: [(s.name, s) for s in w.services if s.port is not None],
     "guarded": lambda w: [(s.name, s) for s in w.services if s.health.http and s.health.http.auth],
     "stable": lambda w: [(s.name, s) for s in w.services if s.health.stable is not None],
+    "built": lambda w: list({p.build: (p.build, p) for p in programs(w)}.values()),
     "pair": lambda w: [(b.name, (a, b)) for a, b in zip(w.services, w.services[1:], strict=False)],
     "use": lambda w: [(f"{s.name}-{o.name}", (s, o, at)) for s in w.services for o, at in uses(w, s)],
     "timer": lambda w: [(t.name, t) for t in w.site.timers_on(w.host)],
@@ -34,6 +36,10 @@ KINDS: dict[str, Callable[[Desired], Cases]] = {
     "shared": lambda w: [(item.path, item) for item in w.site.catalogue.shared],
 }
 observations = pytest.StashKey[dict[str, Observed | ByHand | str]]()
+
+
+def programs(wanted: Desired) -> list[Program]:
+    return [*wanted.services, *wanted.site.timers_on(wanted.host)]
 
 
 def data_paths(wanted: Desired) -> list[str]:
@@ -54,9 +60,16 @@ def look(wanted: Desired) -> Observed | ByHand | str:
         return f"{wanted.host.name}: cannot be looked at: {reason}\n  next: {then}"
 
 
+def chosen() -> dict[str, Desired]:
+    """The hosts that the deploy was for: what LIMIT left out need not be as wanted."""
+    hosts = load()
+    names = next(iter(hosts.values())).site.chosen(os.environ.get("LIMIT"))
+    return {name: hosts[name] for name in names}
+
+
 def pytest_configure(config: pytest.Config) -> None:
     try:
-        hosts = load()
+        hosts = chosen()
     except Refused as refused:
         pytest.exit("\n".join(f"refused: {reason}" for reason in refused.reasons), returncode=2)
     with ThreadPoolExecutor(max_workers=16) as pool:

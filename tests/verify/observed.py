@@ -7,13 +7,14 @@ from functools import cached_property
 
 from testinfra.host import Host as Machine
 
+from stack.catalogue import Program
 from stack.desired import Desired
 from tests.verify.connection import Connection
 from tests.verify.journal import Line, errors, starts
 from tests.verify.probes import Answer, answers
 
 PROPERTIES = (
-    "Id,LoadState,ActiveState,SubState,UnitFileState,Result,MainPID,NRestarts,InvocationID,After,NeedDaemonReload,"
+    "Id,LoadState,ActiveState,SubState,UnitFileState,Result,MainPID,NRestarts,InvocationID,After,NeedDaemonReload,DropInPaths,"
     "ActiveEnterTimestampMonotonic,InactiveExitTimestampMonotonic,InactiveEnterTimestampMonotonic,"
     "ExecMainStartTimestampMonotonic"
 )
@@ -158,8 +159,32 @@ class Observed:
         """Where the code link leads, and what is recorded about that release."""
         leads = self.connection.output("readlink --", self.wanted.site.catalogue.code, good=(0, 1)).strip()
         home = leads.rsplit("/", 1)[0] if leads else "/nonexistent"
-        text = self.connection.output("cat --", f"{home}/state.json", good=(0, 1))
-        return {"leads": leads, "state": str(json.loads(text or "{}").get("state", "not recorded"))}
+        state, manifest = (
+            json.loads(self.connection.output("cat --", f"{home}/{name}.json", good=(0, 1)) or "{}")
+            for name in ("state", "manifest")
+        )
+        commit = str(manifest.get("commit", "not recorded"))
+        return {"leads": leads, "state": str(state.get("state", "not recorded")), "commit": commit}
+
+    def git(self, *arguments: str) -> str:
+        """What git says in the live code, to the user whose it is."""
+        catalogue = self.wanted.site.catalogue
+        return self.connection.output(f"sudo -u {catalogue.user} git -C {catalogue.code}", *arguments).strip()
+
+    def missing(self, program: Program) -> list[str]:
+        """The dependencies of a tree that its lock file names and that are not there."""
+        folder = f"{self.wanted.site.catalogue.code}/{program.build}"
+        if program.runtime == "python":
+            done = self.connection.run(f"{folder}/.venv/bin/python3 -m pip check")
+            return [] if done.rc == 0 else [done.stdout.strip() or f"{folder}/.venv"]
+        listing = (
+            ".packages | to_entries[]"
+            ' | select(.key != "" and (.value | .dev or .optional or .devOptional | not)) | .key'
+        )
+        script = (
+            'cd "$1" && jq -r "$2" package-lock.json | while read -r p; do test -e "$p" || echo "$p"; done'
+        )
+        return self.connection.output("sh -c", script, "sh", folder, listing).splitlines()
 
     @cached_property
     def links(self) -> dict[str, str]:

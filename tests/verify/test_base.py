@@ -25,6 +25,13 @@ def test_user(where: Desired, seen: Observed) -> None:
     user = seen.machine.user(where.site.catalogue.user)
     require(user.exists, where, f"user {user.name}", "does not exist", redeploy(where))
     require(user.uid != 0, where, f"user {user.name}", "has root's uid", f"give {user.name} its own uid")
+    login = user.shell == "/bin/bash"
+    require(
+        login, where, f"user {user.name}", f"has shell {user.shell}", f"sudo usermod -s /bin/bash {user.name}"
+    )
+    strong = sorted({"root", "sudo", "adm", "disk", "shadow", "docker", "lxd"} & set(user.groups))
+    wrong, then = f"is in {', '.join(strong)}", f"sudo gpasswd -d {user.name} {' '.join(strong)}"
+    require(not strong, where, f"user {user.name}", wrong, then)
     rights = seen.connection.run(f"sudo -n -l -U {user.name} /bin/true")
     require(rights.rc != 0, where, f"user {user.name}", "may use sudo", "remove it from sudoers and groups")
 

@@ -2,7 +2,7 @@
 
 import re
 
-from stack.catalogue import Service
+from stack.catalogue import Program, Service
 from stack.desired import Desired
 from tests.verify.observed import Observed
 from tests.verify.saying import journal, redeploy, require
@@ -21,6 +21,32 @@ def test_code_leads_into_a_release(where: Desired, seen: Observed) -> None:
 def test_release_is_good(where: Desired, seen: Observed) -> None:
     state, leads = seen.release["state"], seen.release["leads"]
     require(state == "good", where, leads, f"its state is {state!r}, not 'good'", redeploy(where))
+
+
+def test_code_is_the_commit(where: Desired, seen: Observed) -> None:
+    """What a service would run at its next start: a `git pull` or an edit by hand shows here."""
+    code, catalogue = where.site.catalogue.code, where.site.catalogue
+    ours = [*(item.path for item in catalogue.shared), catalogue.dotenv.path]
+    head, wanted = seen.git("rev-parse", "HEAD"), seen.release["commit"]
+    edited = seen.git(
+        "status", "--porcelain", "--untracked-files=no", "--", ".", *(f":(exclude){path}" for path in ours)
+    )
+    wrong = [] if head == wanted else [f"is at commit {head[:12]}, not at the release's {wanted[:12]}"]
+    wrong += (
+        [f"edited: {', '.join(line.split(maxsplit=1)[1] for line in edited.splitlines())}"] if edited else []
+    )
+    user = catalogue.user
+    git = f"sudo -u {user} git -C {code}"
+    then = f"see: {git} diff {wanted[:12]}; undo: {git} reset --hard {wanted[:12]}"
+    require(not wrong, where, code, "; ".join(wrong), then)
+
+
+def test_dependencies(where: Desired, seen: Observed, built: Program) -> None:
+    missing = seen.missing(built)
+    what = f"{where.site.catalogue.code}/{built.build}"
+    require(
+        not missing, where, what, f"not installed: {', '.join(missing[:5])}", f"install by {what}'s lock file"
+    )
 
 
 def test_process(where: Desired, seen: Observed, service: Service) -> None:

@@ -31,6 +31,13 @@ def test_active(where: Desired, seen: Observed, unit: str, record_testsuite_prop
     require(not stale, where, unit, "systemd has an older version of it", "sudo systemctl daemon-reload")
 
 
+def test_no_drop_ins(where: Desired, seen: Observed, unit: str) -> None:
+    """A unit is what the catalogue says, whole: a drop-in can take its gate, its user, its sandbox away."""
+    added = [path for path in seen.units[unit]["DropInPaths"].split() if not path.startswith("/usr/lib/")]
+    then = f"on {where.host.name}: sudo systemctl revert {unit}"
+    require(not added, where, unit, f"is changed by {', '.join(added)}", then)
+
+
 def test_none_failed(where: Desired, seen: Observed) -> None:
     """Also of units that the catalogue no longer has."""
     text = seen.connection.output("systemctl list-units --failed --plain --no-legend --full 'quantlab*'")
