@@ -19,6 +19,7 @@ s3 = {
     "compact_bucket": _lab.s3_buckets["compact"],
     "archive_bucket": _lab.s3_buckets["archive"],
 }
+segment_seconds = 2  # verification waits for an update to pass through S3
 secrets = _Path(_lab.secrets)
 identity = _Path(_lab.identity)
 # Tests of the dead-man switch need not wait for as long as an operator would.

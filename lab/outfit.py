@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from lab import keys, publish, services, state, vault
+from lab import keys, publish, seed, services, state, vault
 from lab.owner import Owner
 from lab.settings import BUCKETS, GIT_PORT, S3_PORT, SSH_USER, Settings, address, gateway
 
@@ -20,6 +20,7 @@ def prepare(settings: Settings, user: Owner, subnet: IPv4Network, names: Sequenc
     user.write(known_hosts, keys.known_hosts(settings, subnet, names))
     credentials = vault.ensure(settings, user)
     publish.publish(settings, user)
+    seed.load(settings, user)
     services.start_git(settings, user, gateway(subnet))
     services.start_s3(settings, user, gateway(subnet), credentials)
     return state.Lab(

@@ -14,6 +14,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stack.errors import Refused
+from stack.flow import Proof
 
 
 def _downward(path: str) -> str:
@@ -124,6 +125,7 @@ class Catalogue(Model):
     dotenv: Dotenv
     services: Annotated[tuple[Service, ...], Field(min_length=1)]
     timers: tuple[Timer, ...] = ()
+    flow: tuple[Proof, ...] = ()  # what verification proves of all services together
 
     @property
     def programs(self) -> tuple[Program, ...]:
@@ -168,6 +170,9 @@ def incoherences(catalogue: Catalogue) -> list[str]:
                 f"service {program.name}: build: {program.build} is {other.runtime} for {other.name}"
             )
         found += [f"service {program.name}: shared: {reason}" for reason in overlaps(catalogue, program)]
+    served = {service.name for service in catalogue.services if service.port is not None}
+    for proof in catalogue.flow:
+        found += [f"flow {proof.name}: {gap}" for gap in proof.gaps(served, catalogue.secrets)]
     try:
         TopologicalSorter({s.name: s.needs for s in catalogue.services}).prepare()
     except CycleError as error:
@@ -203,7 +208,7 @@ def _place(raw: Any, location: tuple[int | str, ...]) -> str:
         else:
             raw = raw.get(key) if isinstance(raw, dict) else None
         words.append(str(key))
-    return re.sub(r"^(service|timer): ", r"\1 ", ": ".join(words))
+    return re.sub(r"^(service|timer|flow): ", r"\1 ", ": ".join(words))
 
 
 def problems(raw: Any, error: ValidationError) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -45,6 +45,8 @@ class Settings(Model):
     listen: str = "127.0.0.1"
     feed_symbols: Annotated[tuple[str, ...], Field(min_length=1)] = ("btcusdt", "ethusdt")
     feed_url: str = "sim://market?seed=1&rate=20"
+    segment_seconds: Annotated[float, Field(gt=0, le=3600)] = 10  # how long an update waits for S3
+    verify_flow: Literal["all", "read", "none"] = "all"  # read: nothing that starts a run
     ml_symbol: str = "btcusdt"
     network: Network = Network()
     disk_free_mb: int = 1024  # less than this on the host, and a deploy does not start

@@ -12,6 +12,7 @@ from stack.catalogue import Program
 from stack.desired import GUARDS, Desired, load
 from stack.errors import Refused
 from tests.verify.connection import Unreadable
+from tests.verify.flow import UNDER_WAY, Flow, proofs
 from tests.verify.observed import Observed
 from tests.verify.probes import uses
 from tests.verify.released import ByHand, released
@@ -32,6 +33,7 @@ KINDS: dict[str, Callable[[Desired], Cases]] = {
     "pair": lambda w: [(b.name, (a, b)) for a, b in zip(w.services, w.services[1:], strict=False)],
     "use": lambda w: [(f"{s.name}-{o.name}", (s, o, at)) for s in w.services for o, at in uses(w, s)],
     "timer": lambda w: [(t.name, t) for t in w.site.timers_on(w.host)],
+    "proof": lambda w: [(proof.name, proof) for proof in proofs(w)],
     "data": lambda w: [(path, path) for path in data_paths(w)],
     "shared": lambda w: [(item.path, item) for item in w.site.catalogue.shared],
 }
@@ -72,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
         hosts = chosen()
     except Refused as refused:
         pytest.exit("\n".join(f"refused: {reason}" for reason in refused.reasons), returncode=2)
+    config.stash[UNDER_WAY] = Flow(hosts)  # it waits for data to pass: meanwhile all else is looked at
     with ThreadPoolExecutor(max_workers=16) as pool:
         seen = dict(zip(hosts, pool.map(look, hosts.values()), strict=True))
     config.stash[observations] = seen
@@ -110,7 +113,12 @@ def seen(where: Desired, pytestconfig: pytest.Config) -> Observed:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Restarts are no failure, but nobody should have to look for them."""
+    """Restarts are no failure, but nobody should have to look for them; nor for how long data takes."""
+    if UNDER_WAY in config.stash:
+        done = [f.result() for f in config.stash[UNDER_WAY].outcomes.values() if f.done()]
+        if done:
+            slowest = max(outcome.seconds for outcome in done)
+            terminalreporter.write_line(f"{len(done)} proofs of the flow, the slowest in {slowest:.1f} s")
     for name, found in config.stash.get(observations, {}).items():
         if isinstance(found, Observed):
             for unit, properties in found.units.items():

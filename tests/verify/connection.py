@@ -12,6 +12,8 @@ from testinfra.backend.paramiko import ParamikoBackend
 
 from stack.site import ROOT, Host
 
+FED_SECONDS = 60  # without a word for so long, the host is gone
+
 
 class Unreadable(Exception):
     """A host that cannot be looked at; the text is for the operator."""
@@ -56,6 +58,7 @@ class Connection(ParamikoBackend):  # type: ignore[misc]
         if transport is None:
             raise paramiko.SSHException("no transport")
         channel = transport.open_session()
+        channel.settimeout(FED_SECONDS)
         line = self.encode(self.get_command(command))
         channel.exec_command(line)
         channel.sendall(stdin.encode())

@@ -1,23 +1,29 @@
 'use strict';
 // Measures replayd on a day of millions of updates, to one client, on one core:
 //
-//   node bench/replay.js [--updates 5000000]
+//   node bench/replay.js [--updates 5000000] [--span 3600]
+//
+// span: seconds of market in one object of the day; 10 is what the collector writes.
 //
 // Fails when it holds more than 150 MB or sends fewer than 100,000 updates a second, and when a client
 // that reads next to nothing makes it hold more. Needs taskset (util-linux) and two cores.
 
 const fs = require('node:fs');
-const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 const { parseArgs } = require('node:util');
 const { open } = require('../core/lib/http');
-const { Stack, ROOT, sleep } = require('../tests/stack');
+const { Stack, sleep } = require('../tests/stack');
 
 const MB = 150;
 const PER_SECOND = 100_000;
 
-const { values } = parseArgs({ options: { updates: { type: 'string', default: '5000000' } } });
+const { values } = parseArgs({ options: { updates: { type: 'string', default: '5000000' }, span: { type: 'string', default: '3600' } } });
 const rate = Math.ceil(Number(values.updates) / 86_400);
+
+function run(command, args) {
+  const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command} ${args[0]}: ${error?.message ?? stderr}`);
+}
 
 /** The most that the process ever held, by the kernel's own account. */
 function peakMb(pid) {
@@ -41,13 +47,11 @@ async function count(res) {
 }
 
 async function main() {
-  const stack = await Stack.create();
+  const stack = await Stack.create({}, ['--symbols', 'btcusdt', '--days', '1', '--rate', String(rate), '--span', values.span]);
   try {
-    const seed = spawnSync(process.execPath, [path.join(ROOT, 'tools/seed.js'), '--symbols', 'btcusdt', '--days', '1', '--rate', String(rate)], { env: stack.env, encoding: 'utf8' });
-    process.stdout.write(`${seed.stdout}${seed.stderr}`);
     const { child } = await stack.start('replayd');
-    spawnSync('taskset', ['--all-tasks', '--cpu-list', '--pid', '0', String(child.pid)]);
-    spawnSync('taskset', ['--all-tasks', '--cpu-list', '--pid', '1', String(process.pid)]);
+    run('taskset', ['--all-tasks', '--cpu-list', '--pid', '0', String(child.pid)]);
+    run('taskset', ['--all-tasks', '--cpu-list', '--pid', '1', String(process.pid)]);
     const url = `${stack.url('replayd')}/stream?symbol=btcusdt&date=20260115`;
 
     const began = Date.now();

@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
-const { spawn } = require('node:child_process');
+const { spawn, spawnSync } = require('node:child_process');
 const { json, open, text } = require('../core/lib/http');
 const { S3 } = require('../core/lib/s3');
 
@@ -57,7 +57,8 @@ function freePort() {
 }
 
 class Stack {
-  static async create(settings = {}) {
+  /** seed: arguments of tools/seed.py; none, no days. */
+  static async create(settings = {}, seed = null) {
     const stack = new Stack();
     stack.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'quantlab-'));
     for (const name of ['s3/compact', 's3/archive', 'runs', 'queue', 'spool']) fs.mkdirSync(path.join(stack.dir, name), { recursive: true });
@@ -66,8 +67,15 @@ class Stack {
     for (const name of ['s3', ...Object.keys(COMMANDS)]) stack.ports[name] = await freePort();
     stack.env = { ...stack.settings(), ...settings };
     stack.s3 = new S3({ endpoint: stack.url('s3'), bucket: 'compact', accessKeyId: 'key', secretAccessKey: 'secret', region: 'us-east-1' });
+    if (seed) stack.seed(...seed); // before S3 starts, which would not notice files that are put below it
     await stack.startS3();
     return stack;
+  }
+
+  seed(...args) {
+    const { status, stdout, stderr } = spawnSync(PYTHON, [path.join(ROOT, 'tools/seed.py'), path.join(this.dir, 's3/compact'), ...args], { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`seed.py: ${stderr}`);
+    return stdout;
   }
 
   url(name) {

@@ -16,9 +16,7 @@ let stack;
 const script = (file, args, env = {}) => spawnSync(process.execPath, [path.join(ROOT, file), ...args], { env: { ...stack.env, ...env }, encoding: 'utf8', timeout: 30_000 });
 
 test.before(async () => {
-  stack = await Stack.create({ LABEL_HORIZON_MS: '5000' }); // the seed has an update a second
-  const seeded = script('tools/seed.js', ['--days', '2']);
-  assert.equal(seeded.status, 0, seeded.stderr);
+  stack = await Stack.create({ LABEL_HORIZON_MS: '5000' }, ['--days', '2']); // the seed has an update a second
   await stack.startAll(['replayd', 'featurexd', 'labeld', 'strategyd', 'backtestd', 'observer', 'api', 'worker']);
 });
 test.after(() => stack.down());
@@ -32,8 +30,12 @@ const job = (id, state) => until(`${id} is ${state}`, () => readJson(path.join(s
 test('the seed is the same each time', async () => {
   const { keys } = await stack.s3.list('exchange=');
   assert.equal(keys.length, 2 * 2 * 24);
-  const again = script('tools/seed.js', ['--days', '2']);
-  assert.match(again.stdout, /^(\w+ \d{8}: is there already\n){4}$/);
+  const body = () => fs.readFileSync(path.join(stack.dir, 's3/compact', keys[0]));
+  const before = body();
+  fs.rmSync(path.join(stack.dir, 's3/compact', path.dirname(keys[0])), { recursive: true });
+  assert.match(stack.seed('--days', '2'), /^btcusdt 20260115: 86400 updates written\n(\w+ \d{8}: is there already\n){3}$/);
+  assert.ok(body().equals(before));
+  assert.throws(() => stack.seed('--from', '20260230'), /--from must be a day/);
 });
 
 test('a run that strategyd was killed in is done by the next one, with the same result', { timeout: 30_000 }, async () => {
@@ -53,6 +55,25 @@ test('a run without data fails and says why; a wrong request is refused', async 
   assert.match((await ended(id, 'failed')).error, /404: there is no data of btcusdt on 20200101/);
   await assert.rejects(create({ strategy: 'luck' }), /400: strategy must be one of momentum, reversion/);
   await assert.rejects(create({ params: { window: 'x' }, symbol: '../x' }), /400: symbol .*; params must be numbers/);
+});
+
+test('a trial reads what came since, is never archived, and goes when it is old', async () => {
+  const since = Date.parse('2026-01-15T23:59:00Z');
+  const trial = { symbol: 'btcusdt', from: '20260115', to: '20260115', since, trial: true };
+  const begin = () => json(`${stack.url('backtestd')}/backtests`, { method: 'POST', body: trial });
+  const [old, kept] = [await begin(), await begin()].map(({ runs }) => runs[0].run);
+  assert.equal((await ended(old, 'finished')).result.updates, 60);
+  await ended(kept, 'finished');
+  const later = await create({ date: '20260116' });
+  await until('the observer has been there', async () => (await run(later.id)).archived_as);
+  assert.equal((await run(kept)).archived_as, null);
+  const runs = new Runs(stack.env.RUNS_DIR);
+  runs.write({ ...readJson(runs.file(old)), finished_at: new Date(Date.now() - 3_600_000).toISOString() });
+  await begin();
+  assert.equal(runs.get(old), null);
+  assert.ok(runs.get(kept));
+  await assert.rejects(create({ trial: 'yes' }), /400: trial must be true or false/);
+  await assert.rejects(create({ since: 'noon' }), /400: since must be a time in ms/);
 });
 
 test('a run that interrupts strategyd again and again is given up', async () => {

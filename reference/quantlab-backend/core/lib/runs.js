@@ -57,6 +57,10 @@ class Runs {
     writeJson(this.file(run.id), run);
   }
 
+  remove(id) {
+    for (const file of [this.file(id), this.markFile(id)]) fs.rmSync(file, { force: true });
+  }
+
   mark(id, value) {
     writeJson(this.markFile(id), value);
   }

@@ -46,7 +46,8 @@ async function look() {
   for (const run of runs.list()) {
     if (stopping.signal.aborted) return;
     checkStall(run);
-    if (settings.archive && ENDED.includes(run.status) && !run.observed.archived_at) await archiveRun(runs.get(run.id));
+    const due = ENDED.includes(run.status) && !run.trial && !run.observed.archived_at;
+    if (settings.archive && due) await archiveRun(runs.get(run.id));
   }
 }
 

@@ -55,7 +55,7 @@ class Runner {
 
   async replay(run, account) {
     const decide = strategies[run.strategy](run.params);
-    const query = new URLSearchParams({ symbol: run.symbol, date: run.date, speed: run.speed });
+    const query = new URLSearchParams({ symbol: run.symbol, date: run.date, speed: run.speed, from: run.since ?? 0 });
     const options = { token: this.token, signal: this.signal };
     let saved = 0;
     for await (const batch of subscribe(`${this.replayd}/stream?${query}`, options)) {

@@ -20,6 +20,7 @@ const settings = read('strategyd', {
   dir: ['RUNS_DIR', 'text', DEFAULT_DIR],
   concurrency: ['RUN_CONCURRENCY', 'number', 2],
 });
+const TRIAL_MS = 600_000;
 const stopping = new AbortController();
 const replayd = new Need('replayd');
 const folder = new Need('runs folder');
@@ -37,19 +38,28 @@ function checkFolder() {
 }
 
 function validate(wanted) {
-  const { symbol, date, strategy = 'momentum', params = {}, speed = 0, backtest = null } = wanted ?? {};
+  const { symbol, date, strategy = 'momentum', params = {}, speed = 0, since = 0, trial = false, backtest = null } = wanted ?? {};
   const problems = [];
   if (!isSymbol(symbol)) problems.push('symbol is missing or not a symbol');
   if (Number.isNaN(startOf(date ?? ''))) problems.push('date must be a day as YYYYMMDD');
   if (!Object.hasOwn(strategies, strategy)) problems.push(`strategy must be one of ${Object.keys(strategies).join(', ')}`);
   if (!Object.values(params ?? 0).every(Number.isFinite)) problems.push('params must be numbers');
   if (!(Number.isFinite(speed) && speed >= 0)) problems.push('speed must be a number from 0 up');
+  if (!(Number.isSafeInteger(since) && since >= 0)) problems.push('since must be a time in ms');
+  if (typeof trial !== 'boolean') problems.push('trial must be true or false');
   if (problems.length) throw new HttpError(400, problems.join('; '));
-  return { symbol, date, strategy, params, speed, backtest };
+  return { symbol, date, strategy, params, speed, since, trial, backtest };
+}
+
+/** A trial shows that the stack works; its result is nobody's, so it is not kept for long. */
+function removeOldTrials() {
+  const old = runs.list().filter((run) => run.trial && Date.parse(run.finished_at) < Date.now() - TRIAL_MS);
+  for (const { id } of old) runs.remove(id);
 }
 
 async function create(req, res) {
   const wanted = validate(await body(req));
+  if (wanted.trial) removeOldTrials();
   const run = { id: newId('run'), ...wanted, status: 'queued', attempts: 0, created_at: new Date().toISOString() };
   runner.add({ ...run, updated_at: run.created_at });
   send(res, 202, { id: run.id, status: run.status });
