@@ -3,8 +3,12 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const zlib = require('node:zlib');
 const { Readable } = require('node:stream');
+const { Queue } = require('../core/job-worker/queue');
 const { merge } = require('../core/replay/day');
 const { parseKey, objectKey } = require('../core/lib/market');
 const { parseDotenv } = require('../core/lib/dotenv');
@@ -102,4 +106,15 @@ test('core/.env: quoted, bare, and nothing else', () => {
 test('a day that does not exist is not a day', () => {
   assert.equal(startOf('20260115'), Date.UTC(2026, 0, 15));
   for (const date of ['20260230', '2026011', 'today', '']) assert.ok(Number.isNaN(startOf(date)), date);
+});
+
+test('an attempt counts before the job is taken, wherever a kill falls', () => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'queue-'));
+  const queue = new Queue(dir);
+  fs.writeFileSync(path.join(dir, 'pending', 'job-1.json'), '{"script":"sweep"}');
+  fs.rmdirSync(path.join(dir, 'running')); // as far as a worker gets that is killed here
+  assert.throws(() => queue.take(), { code: 'ENOENT' });
+  fs.mkdirSync(path.join(dir, 'running'));
+  assert.equal(queue.take().attempts, 2);
+  fs.rmSync(dir, { recursive: true });
 });

@@ -30,11 +30,11 @@ class Queue {
   /** The oldest pending job, now ours, or null. */
   take() {
     for (const name of this.#names('pending')) {
-      const file = this.#path('running', name);
-      fs.renameSync(this.#path('pending', name), file);
+      const file = this.#path('pending', name);
       const wanted = readJson(file);
       const job = { ...wanted, id: path.parse(name).name, attempts: (wanted?.attempts ?? 0) + 1 };
-      writeJson(file, job);
+      writeJson(file, job); // counted before it is ours: a job that kills the worker must not come back for ever
+      fs.renameSync(file, this.#path('running', name));
       if (!/^[\w-]+$/.test(job.script ?? '')) this.finish(job, { ok: false, reason: 'names no script' });
       else if (job.attempts > ATTEMPTS) this.finish(job, { ok: false, reason: `interrupted ${ATTEMPTS} times` });
       else return job;
