@@ -6,6 +6,7 @@ failed or dropped out, 2 nothing was touched because something was refused, 130 
 
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +18,8 @@ from stack.site import load as load_site
 
 
 def main(arguments: list[str]) -> int:
+    # A shell's background job inherits SIGINT ignored; pyinfra heeds it all the same, and so must we.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     limit = os.environ.get("LIMIT")
     try:
         load()
