@@ -1,6 +1,7 @@
 """GET /health, /status and /metrics, as JSON."""
 
 import json
+import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,6 +14,12 @@ Answer = Callable[[], tuple[int, dict[str, Any]]]
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
+
+    def handle_error(self, _request: Any, _client: Any) -> None:
+        """A client that goes while it is served is not our trouble; all else is one line like any other."""
+        error = sys.exception()
+        if not isinstance(error, ConnectionError):
+            log.error("request failed", reason=f"{type(error).__name__}: {error}")
 
 
 def serve(listen: str, port: int, answers: dict[str, Answer]) -> Server:

@@ -47,9 +47,19 @@ class State {
     const [services, collector, runs] = await Promise.all([
       Promise.all(this.services.map((service) => this.#health(...service))),
       this.#ask(`${this.settings.collector}/metrics`),
-      this.#ask(`${this.settings.observerApi}/api/runs?limit=100`),
+      this.#runs(),
     ]);
     return { time: new Date().toISOString(), services, collector, runs };
+  }
+
+  /** The newest, and before them the older ones that are at work: behind a long backtest's queue they are many places down. */
+  async #runs() {
+    const ask = (query) => this.#ask(`${this.settings.observerApi}/api/runs?${query}`);
+    const [newest, ...active] = await Promise.all([ask('limit=100'), ask('status=running'), ask('status=stalled')]);
+    if (newest.error) return newest;
+    const known = new Set(newest.runs.map(({ id }) => id));
+    const older = active.flatMap(({ runs = [] }) => runs).filter(({ id }) => !known.has(id));
+    return { ...newest, runs: [...older, ...newest.runs] };
   }
 
   async #health(name, url, path, token) {
