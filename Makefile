@@ -68,7 +68,7 @@ unit: setup ## tests without a host, in seconds
 	@$(PYTHON) -m pytest tests/unit -q
 
 test-backend: setup ## the reference backend's own tests
-	@./need.sh node:nodejs npm:npm
+	@./need.sh node:nodejs npm:npm chromium-headless-shell:chromium-headless-shell
 	@RCLONE_BIN=$(CURDIR)/.venv/bin/rclone sh reference/quantlab-backend/test.sh
 
 test-lab: setup ## tests against real lab hosts

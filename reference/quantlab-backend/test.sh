@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what the lock files say and runs all tests of the backend. Needs node, npm and python3 with venv,
-# and rclone (on PATH or as RCLONE_BIN), whose S3 server the tests talk to. What is installed for python
-# is kept in .test/ until its lock file changes.
+# Installs what the lock files say and runs all tests of the backend. Needs node, npm, python3 with venv,
+# chromium-headless-shell, and rclone (on PATH or as RCLONE_BIN), whose S3 server the tests talk to. What is
+# installed for python is kept in .test/ until its lock file changes.
 set -eu
 cd "$(dirname "$0")"
 
@@ -23,4 +23,4 @@ for folder in core services/*/; do
 done
 
 (cd collector/tests && timeout 120 "$PYTHON" -m unittest)
-timeout 180 node --test tests/
+timeout 240 node --test tests/*.test.js

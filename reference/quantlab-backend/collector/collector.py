@@ -109,8 +109,7 @@ class Collector:
 
     def _lag(self) -> float:
         """The age of the oldest update that S3 does not have yet, by the name of its segment."""
-        with self.spool.closed:
-            oldest = min(self.spool.pending, default=None)
+        oldest = self.spool.oldest()
         return time.time() - int(oldest.stem) / 1e9 if oldest else 0.0
 
     def status(self) -> tuple[int, dict[str, Any]]:

@@ -130,6 +130,11 @@ class Spool:
             self.open_count = 0
             self.closed.notify()
 
+    def oldest(self) -> Path | None:
+        """The segment that has waited longest for S3, closed or still open."""
+        with self.closed:
+            return min(self.pending, default=self._path if self.open_count else None)
+
     def remove(self, path: Path) -> None:
         path.unlink()
         with self.closed:

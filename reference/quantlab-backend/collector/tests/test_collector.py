@@ -2,9 +2,12 @@
 
 # ruff: noqa: PT009 - unittest is the runner here, and its asserts tell what they saw
 
+import json
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -80,6 +83,20 @@ class CollectorTest(unittest.TestCase):
         until("healthy", rig.healthy)
         until("the segment is in S3", lambda: not list(rig.spool.glob("*.closed")))
         self.assertLessEqual(promised, rig.stored().keys())
+
+    def test_a_client_that_goes_leaves_no_trace_in_the_log(self) -> None:
+        rig = self.rig()
+        rig.start()
+        until("healthy", rig.healthy)
+        with socket.create_connection(("127.0.0.1", rig.port)) as client:
+            reset_at_close = struct.pack("ii", 1, 0)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset_at_close)
+            client.sendall(b"GET /health HTTP/1.1\r\n")
+            time.sleep(0.1)
+        self.assertTrue(rig.healthy())
+        self.assertEqual(rig.stop(rig.collector, signal.SIGTERM), 0)
+        for line in rig.output().splitlines():
+            self.assertIn(json.loads(line)["level"], ("info", "warn"), line)
 
     def test_a_segment_that_makes_no_sense_does_not_block_the_others(self) -> None:
         rig = self.rig()

@@ -48,6 +48,19 @@ class SpoolTest(unittest.TestCase):
         self.assertEqual(Spool(self.folder, 60).pending, {})
         self.assertEqual(list(self.folder.iterdir()), [])
 
+    def test_what_waits_longest_for_s3_may_still_be_open(self) -> None:
+        spool = Spool(self.folder, 60)
+        self.assertIsNone(spool.oldest())
+        spool.append([update(1)])
+        (path,) = self.folder.glob("*.open")
+        self.assertEqual(spool.oldest(), path)
+        spool.close()
+        spool.append([update(2)])
+        closed = path.with_suffix(".closed")
+        self.assertEqual(spool.oldest(), closed)
+        spool.remove(closed)
+        self.assertEqual([spool.oldest()], list(self.folder.glob("*.open")))
+
     def test_a_full_disk_keeps_nothing_of_the_batch_and_all_of_the_earlier_ones(self) -> None:
         spool = Spool(self.folder, 60)
         spool.append([update(1)])

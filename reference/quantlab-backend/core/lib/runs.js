@@ -11,8 +11,9 @@ const DEFAULT_DIR = path.join(__dirname, '..', '..', 'services', 'strategyd', 'r
 
 const isId = (id) => /^[\w-]{1,80}$/.test(id);
 
+/** Ids sort by the time at which they were given. */
 function newId(prefix) {
-  const time = new Date().toISOString().slice(0, 19).replace(/\D/g, '');
+  const time = new Date().toISOString().replace(/\D/g, '');
   return `${prefix}-${time}-${randomBytes(3).toString('hex')}`;
 }
 
