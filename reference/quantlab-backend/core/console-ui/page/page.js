@@ -117,11 +117,9 @@ function drawTrend(time) {
   $('trend').setAttribute('aria-label', text);
 }
 
-const cell = ([name], i) => element(i ? 'td' : 'th', { role: i ? 'cell' : 'rowheader', 'data-label': name, ...(i ? {} : { scope: 'row' }) });
-
 function makeRow() {
-  const row = element('tr', { role: 'row' });
-  row.append(...COLUMNS.map(cell));
+  const row = element('tr');
+  row.append(...COLUMNS.map(([name], i) => (i ? element('td', { 'data-label': name }) : element('th', { scope: 'row' }))));
   return row;
 }
 
@@ -142,7 +140,7 @@ function connection(text, look) {
 }
 
 $('columns').append(...COLUMNS.map(([name, , look = () => '']) => {
-  const head = element('th', { scope: 'col', role: 'columnheader' });
+  const head = element('th', { scope: 'col' });
   write(head, name, look({}) === 'number' ? 'number' : '');
   return head;
 }));
