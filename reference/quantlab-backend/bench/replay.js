@@ -12,7 +12,8 @@ const fs = require('node:fs');
 const { spawnSync } = require('node:child_process');
 const { parseArgs } = require('node:util');
 const { open } = require('../core/lib/http');
-const { Stack, sleep } = require('../tests/stack');
+const { sleep } = require('../core/lib/time');
+const { Stack } = require('../tests/stack');
 
 const MB = 150;
 const PER_SECOND = 100_000;

@@ -73,6 +73,8 @@ def connect(url: str, symbols: list[str]) -> Simulator:
     query = parse_qs(urlsplit(url).query)
     seed = int(query.get("seed", ["1"])[0])
     rate = float(query.get("rate", ["10"])[0])
+    if not rate > 0:
+        raise ValueError("the rate must be above 0")
     return Simulator(symbols, seed, rate)
 
 

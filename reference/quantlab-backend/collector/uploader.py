@@ -68,7 +68,7 @@ class Uploader:
         self.problem: str | None = None
 
     def run(self, stop: Event) -> None:
-        s3 = client(self.settings)
+        s3 = None
         wait = 0.1
         while not stop.is_set():
             path = self._oldest()
@@ -77,14 +77,8 @@ class Uploader:
                     self.spool.closed.wait(0.2)
                 continue
             try:
-                objects = compact(path.read_text())
-            except (ValueError, KeyError, FileNotFoundError) as error:
-                # Trying again would not help, and would keep all later segments from S3.
-                log.error("segment cannot be read; put aside", segment=path.name, reason=str(error))
-                self.spool.put_aside(path)
-                continue
-            try:
-                self._upload(s3, path, objects)
+                s3 = s3 or client(self.settings)
+                self._upload(s3, path)
                 wait = 0.1
                 if self.problem:
                     log.info("S3 takes data again")
@@ -101,8 +95,15 @@ class Uploader:
         with self.spool.closed:
             return min(self.spool.pending, default=None)
 
-    def _upload(self, s3: Any, path: Path, objects: dict[str, bytes]) -> None:
+    def _upload(self, s3: Any, path: Path) -> None:
         count = self.spool.pending[path]
+        try:
+            objects = compact(path.read_text())
+        except (ValueError, KeyError, FileNotFoundError) as error:
+            # Trying again would not help, and would keep all later segments from S3.
+            log.error("segment cannot be read; put aside", segment=path.name, reason=str(error))
+            self.spool.put_aside(path)
+            return
         for key, body in objects.items():
             s3.put_object(Bucket=self.settings.bucket, Key=key, Body=body)
             self.objects += 1

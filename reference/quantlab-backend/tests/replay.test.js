@@ -7,8 +7,8 @@ const zlib = require('node:zlib');
 const { objectKey } = require('../core/lib/market');
 const { json, open } = require('../core/lib/http');
 const { subscribe } = require('../core/lib/sse-client');
-const { DAY, dateOf, startOf } = require('../core/lib/time');
-const { Stack, until, sleep } = require('./stack');
+const { DAY, dateOf, sleep, startOf } = require('../core/lib/time');
+const { Stack, until } = require('./stack');
 
 const token = 'replay-token';
 let stack;

@@ -9,6 +9,7 @@ const path = require('node:path');
 const { spawn, spawnSync } = require('node:child_process');
 const { json, open, text } = require('../core/lib/http');
 const { S3 } = require('../core/lib/s3');
+const { sleep } = require('../core/lib/time');
 
 const ROOT = path.join(__dirname, '..');
 const PYTHON = process.env.PYTHON || 'python3';
@@ -28,8 +29,6 @@ const COMMANDS = {
   console: node('core/console-ui/server.js'),
 };
 const WITHOUT_PORT = ['worker', 'observer'];
-
-const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 /** Asks until the answer is true, and fails with the last thing heard when it takes too long. */
 async function until(what, ask, ms = 10_000, detail = () => '') {
@@ -113,7 +112,7 @@ class Stack {
 
   /** Starts a service and waits until it is healthy; ms says how long that took. */
   async start(name, env = {}) {
-    const entry = this.#spawn(name, COMMANDS[name], { ...this.env, PORT: String(this.ports[name]), ...env });
+    const entry = this.launch(name, env);
     if (!WITHOUT_PORT.includes(name)) await until(`${name} is healthy`, () => this.healthy(name), 10_000, () => entry.output);
     entry.ms = Date.now() - entry.started;
     return entry;
@@ -153,4 +152,4 @@ class Stack {
   }
 }
 
-module.exports = { Stack, COMMANDS, ROOT, PYTHON, until, sleep };
+module.exports = { Stack, COMMANDS, ROOT, WITHOUT_PORT, until };

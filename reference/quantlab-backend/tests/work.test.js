@@ -114,6 +114,11 @@ test('the API filters and pages, and changes nothing', async () => {
   await assert.rejects(list('limit=-1'), { status: 400 });
   for (const method of ['POST', 'PUT', 'DELETE']) await assert.rejects(json(`${stack.url('api')}/api/runs`, { method }), { status: 405 });
   await assert.rejects(run('..%2f..%2fsecret'), { status: 404 });
+  fs.renameSync(stack.env.LOG_FILE, `${stack.env.LOG_FILE}.1`);
+  fs.mkdirSync(stack.env.LOG_FILE);
+  await list('limit=1');
+  await until('it says that it cannot write its log', () => /could not be copied: EISDIR/.test(stack.output('api')));
+  assert.ok((await list('limit=1')).total > 0);
 });
 
 test('a job tries several windows and says which was best', { timeout: 30_000 }, async () => {
@@ -130,6 +135,8 @@ test('a job that takes too long, fails or does not exist is put among the failed
   const file = path.join(stack.dir, 'queue', 'pending', 'job-slow.json');
   fs.writeFileSync(file, JSON.stringify({ script: 'sweep', args: { symbol: 'btcusdt', date: '20260115', speed: 1 }, timeout_ms: 300 }));
   assert.equal((await job('job-slow', 'failed')).reason, 'took longer than 300 ms');
+  fs.writeFileSync(file, JSON.stringify({ script: 'sweep', memory_mb: 1 }));
+  assert.match((await until('it is too large', async () => { const j = await job('job-slow', 'failed'); return j.memory_mb && j; })).reason, /was killed by SIG/);
 });
 
 test('a job goes on after a stop and after a kill of the worker', { timeout: 30_000 }, async () => {
@@ -148,11 +155,10 @@ test('training writes a model and its metrics; a dry run writes nothing', { time
   const dry = train('--date', '20260115', '--dry-run');
   assert.equal(dry.status, 0, dry.stdout + dry.stderr);
   assert.deepEqual((await stack.s3.list('models/')).keys, []);
-  const log = path.join(stack.dir, 'ml.log');
-  const real = train('--date', '20260115', '--log', log);
+  const real = train('--date', '20260115');
   assert.equal(real.status, 0, real.stdout + real.stderr);
   assert.deepEqual((await stack.s3.list('models/')).keys.map((key) => key.split('date=')[1]), ['20260115/metrics.json', '20260115/model.json']);
-  const metrics = JSON.parse(fs.readFileSync(log, 'utf8'));
+  const metrics = JSON.parse(real.stdout);
   assert.ok(metrics.rows > 86_000 && metrics.r2 > 0, JSON.stringify(metrics));
   const none = train('--date', '20200101');
   assert.equal(none.status, 1);
@@ -190,5 +196,12 @@ test('runs wait for an archive that is away', { timeout: 20_000 }, async () => {
   fs.renameSync(`${bucket}-away`, bucket);
   await stack.startS3();
   await until('it is archived', async () => (await run(late)).archived_as);
-  assert.equal((await open(`${stack.url('api')}/ping`)).resume().statusCode, 200);
+  await stack.stop('observer');
+  await stack.start('observer', { RUN_ARCHIVE_ENABLED: 'false' });
+  const runs = new Runs(stack.env.RUNS_DIR);
+  const quiet = { status: 'finished', date: '20260115', updated_at: new Date(0).toISOString() };
+  runs.write({ ...quiet, id: 'run-unwanted' });
+  runs.write({ ...quiet, id: 'run-a-later-one', status: 'running' });
+  await ended('run-a-later-one', 'stalled'); // so the observer has been there
+  assert.equal((await run('run-unwanted')).archived_as, null);
 });

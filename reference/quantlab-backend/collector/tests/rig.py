@@ -66,7 +66,6 @@ class Rig:
         self.collector: subprocess.Popen[bytes] | None = None
         self.s3: subprocess.Popen[bytes] | None = None
         self.log = (root / "collector.log").open("wb")
-        self.output = (root / "collector.log").read_text
 
     def start_s3(self) -> None:
         address = f"127.0.0.1:{self.s3_port}"

@@ -5,7 +5,7 @@
 
 const path = require('node:path');
 const log = require('../lib/log');
-const { read } = require('../lib/settings');
+const { read, refuse } = require('../lib/settings');
 const { onStop } = require('../lib/service');
 const { sleep } = require('../lib/time');
 const { Queue } = require('./queue');
@@ -26,8 +26,7 @@ function openQueue() {
   try {
     return new Queue(settings.dir);
   } catch (error) {
-    process.stderr.write(`job-worker: cannot start: QUEUE_DIR ${settings.dir} is not usable: ${error.code}\n`);
-    return process.exit(78);
+    return refuse('job-worker', `QUEUE_DIR ${settings.dir} is not usable: ${error.code}`);
   }
 }
 

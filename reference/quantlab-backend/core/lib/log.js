@@ -18,7 +18,13 @@ const sinks = [];
 function write(level, message, fields = {}) {
   const line = JSON.stringify({ time: new Date().toISOString(), level, message, ...fields });
   process.stdout.write(`${journal ? PRIORITY[level] : ''}${line}\n`);
-  for (const sink of sinks) sink(`${line}\n`);
+  for (const sink of sinks) {
+    try {
+      sink(`${line}\n`);
+    } catch (error) { // a full disk must not end the service; the line is on stdout
+      process.stderr.write(`the log could not be copied: ${error.message}\n`);
+    }
+  }
 }
 
 module.exports = {

@@ -8,8 +8,7 @@ const { open, text } = require('./http');
 class S3Error extends Error {
   constructor(status, code) {
     super(`S3 answered ${status}${code ? ` ${code}` : ''}`);
-    this.status = undefined; // not the status of our own answer to a client
-    this.httpStatus = status;
+    this.httpStatus = status; // `status` would be that of our own answer to a client
     this.code = code;
   }
 }
@@ -92,4 +91,4 @@ class S3 {
   }
 }
 
-module.exports = { S3, S3Error };
+module.exports = { S3 };

@@ -64,8 +64,16 @@ function compile(route) {
   return { method, pattern: new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}$`) };
 }
 
+function address(req) {
+  try {
+    return new URL(req.url, 'http://service');
+  } catch {
+    throw new HttpError(400, 'the address makes no sense');
+  }
+}
+
 function dispatch(table, req) {
-  const url = new URL(req.url, 'http://service');
+  const url = address(req);
   const matches = table.filter(({ pattern }) => pattern.test(url.pathname));
   const found = matches.find(({ method }) => method === req.method);
   if (found) return { handler: found.handler, url, params: found.pattern.exec(url.pathname).groups ?? {} };
@@ -81,7 +89,7 @@ function serve({ name, listen, port, routes, stop = () => {}, access = () => {} 
       const { handler, url, params } = dispatch(table, req);
       await handler(req, res, { url, params, query: url.searchParams });
     } catch (error) {
-      if (!error.status) log.error('request failed', { path: req.url.split('?')[0], reason: error.message });
+      if (!error.status && !req.socket.destroyed) log.error('request failed', { path: req.url.split('?')[0], reason: error.message });
       if (res.headersSent) res.destroy();
       else send(res, error.status ?? 500, { error: error.message, ...error.more });
     }

@@ -50,11 +50,13 @@ function parse(spec, env) {
 
 function read(service, spec, env = process.env) {
   const { settings, problems } = parse(spec, env);
-  if (problems.length) {
-    process.stderr.write(`${service}: cannot start: ${problems.join('; ')}\n`);
-    process.exit(EX_CONFIG);
-  }
+  if (problems.length) refuse(service, problems.join('; '));
   return settings;
+}
+
+function refuse(service, problem) {
+  process.stderr.write(`${service}: cannot start: ${problem}\n`);
+  process.exit(EX_CONFIG);
 }
 
 const HTTP = { listen: ['LISTEN', 'text'], port: ['PORT', 'port'] };
@@ -67,4 +69,4 @@ const S3 = {
   region: ['AWS_REGION', 'text', 'us-east-1'],
 };
 
-module.exports = { read, parse, HTTP, S3, EX_CONFIG };
+module.exports = { read, refuse, HTTP, S3 };

@@ -7,6 +7,7 @@ const { open, text, decode } = require('./http');
 const { backoff } = require('./time');
 
 const IDLE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 
 /** Turns the bytes of a stream into batches of { event, id, data }. */
 async function* parse(res) {
@@ -47,10 +48,10 @@ const refused = (error) => error.status >= 400 && error.status < 500;
 
 /**
  * live: there is always more to come, so nothing is final, not even a refusal. Otherwise a refusal
- * (no such data, wrong token) is thrown, and so is a cut that lasts longer than patienceMs.
+ * (no such data, wrong token) is thrown, and so is a cut that lasts longer than our patience.
  * state(ok, reason) hears of every change of the connection. Returns the server's closing summary.
  */
-async function* subscribe(url, { token, lastId = '', signal, live = false, state = () => {}, patienceMs = 30_000 } = {}) {
+async function* subscribe(url, { token, lastId = '', signal, live = false, state = () => {} } = {}) {
   const retry = backoff();
   let alive = Date.now();
   while (!signal?.aborted) {
@@ -74,7 +75,7 @@ async function* subscribe(url, { token, lastId = '', signal, live = false, state
     } catch (error) {
       if (signal?.aborted) return null;
       state(false, error.message);
-      if (!live && (refused(error) || Date.now() - alive > patienceMs)) throw error;
+      if (!live && (refused(error) || Date.now() - alive > PATIENCE_MS)) throw error;
     } finally {
       res?.destroy();
     }

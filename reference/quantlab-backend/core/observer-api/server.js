@@ -4,7 +4,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const log = require('../lib/log');
-const { read, HTTP } = require('../lib/settings');
+const { read, refuse, HTTP } = require('../lib/settings');
 const { Runs, DEFAULT_DIR } = require('../lib/runs');
 const { send, serve, HttpError } = require('../lib/service');
 
@@ -60,11 +60,10 @@ const quiet = ['/ping']; // probes come every second
 
 try {
   logToFile('');
-  log.also(logToFile);
 } catch (error) {
-  process.stderr.write(`observer-api: cannot start: LOG_FILE ${settings.logFile} is not writable: ${error.code}\n`);
-  process.exit(78);
+  refuse('observer-api', `LOG_FILE ${settings.logFile} is not writable: ${error.code}`);
 }
+log.also(logToFile);
 serve({
   name: 'observer-api',
   ...settings,

@@ -4,7 +4,7 @@
 
 const fs = require('node:fs');
 const log = require('../lib/log');
-const { read, S3: S3_SPEC } = require('../lib/settings');
+const { read, refuse, S3: S3_SPEC } = require('../lib/settings');
 const { Need } = require('../lib/need');
 const { Runs, DEFAULT_DIR } = require('../lib/runs');
 const { S3 } = require('../lib/s3');
@@ -71,8 +71,7 @@ try {
   fs.mkdirSync(settings.dir, { recursive: true });
   fs.accessSync(settings.dir, fs.constants.W_OK);
 } catch (error) {
-  process.stderr.write(`observer: cannot start: RUNS_DIR ${settings.dir} is not usable: ${error.code}\n`);
-  process.exit(78);
+  refuse('observer', `RUNS_DIR ${settings.dir} is not usable: ${error.code}`);
 }
 log.info('observer watches the runs', { dir: settings.dir, archive: settings.archive });
 main();

@@ -52,4 +52,4 @@ async function* updates(s3, { symbol, date, from = START, follow = false, pollMs
   }
 }
 
-module.exports = { updates, objectsOf };
+module.exports = { updates };

@@ -1,12 +1,11 @@
 'use strict';
 // Trains one small model for each symbol on a day's labelled features, and keeps model and metrics in S3.
 //
-//   node scheduler/run_daily_ml.js --symbol btcusdt[,ethusdt] [--date 20260115] [--dry-run] [--log FILE]
+//   node scheduler/run_daily_ml.js --symbol btcusdt[,ethusdt] [--date 20260115] [--dry-run]
 //
 // Without --date: yesterday (UTC), the last whole day. A dry run trains, but writes nothing to S3.
 // Exit code: 0 done, 1 failed, 2 wrong arguments, 78 wrong settings.
 
-const fs = require('node:fs');
 const { parseArgs } = require('node:util');
 const log = require('../lib/log');
 const { environment } = require('../lib/dotenv');
@@ -23,7 +22,6 @@ function options() {
       symbol: { type: 'string' },
       date: { type: 'string', default: dateOf(Date.now() - DAY) },
       'dry-run': { type: 'boolean', default: false },
-      log: { type: 'string' },
     },
   });
   const symbols = (values.symbol ?? '').split(',');
@@ -64,8 +62,6 @@ async function main() {
   let wanted;
   try {
     wanted = options();
-    if (wanted.log) log.also((line) => fs.appendFileSync(wanted.log, line));
-    if (wanted.log) fs.appendFileSync(wanted.log, '');
   } catch (error) {
     wrongArguments(error);
   }
