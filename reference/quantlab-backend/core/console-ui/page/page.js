@@ -129,7 +129,8 @@ function fillRow(row, run) {
 
 function drawRuns({ runs = [], total = 0, error }) {
   const active = runs.filter(({ status }) => ACTIVE.includes(status));
-  const shown = filter === 'all' ? runs : runs.filter((run) => active.includes(run) === (filter === 'active'));
+  const ended = runs.filter((run) => !active.includes(run));
+  const shown = { all: [...active, ...ended], active, ended }[filter];
   list($('rows'), shown, ({ id }) => id, makeRow, fillRow);
   write($('runs-caption'), error ? `Runs cannot be shown: ${error}` : `${whole.format(shown.length)} shown of ${whole.format(total)}, ${active.length} active`);
 }
