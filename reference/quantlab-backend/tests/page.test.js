@@ -102,7 +102,10 @@ test('all is reached by keyboard, in the order of the page, and one sees where o
   }
   assert.deepEqual(order.map(([name]) => name.replace(/^\d.*/, 'table')), ['Skip to the runs', 'All', 'Active', 'Ended', 'table']);
   assert.ok(order.every(([, seen]) => seen), JSON.stringify(order));
-  await page.run(() => { document.activeElement.blur(); document.querySelector('[data-filter="all"]').focus(); });
+  await page.run(() => document.querySelector('.skip').focus());
+  await page.press('Enter');
+  assert.equal(await page.run(() => document.activeElement.id), 'runs', 'the link skips to the runs');
+  await page.run(() => document.querySelector('[data-filter="all"]').focus());
   await page.press('Tab');
   await page.press('Enter');
   assert.deepEqual(await page.run(() => [...document.querySelectorAll('[data-filter]')].map((button) => button.getAttribute('aria-pressed'))), ['false', 'true', 'false']);

@@ -115,9 +115,10 @@ class Rig:
         return found
 
     def drain(self) -> None:
-        """Waits until S3 has all that lies in the spool now, closed or to be closed next."""
-        names = {path.stem for path in self.spool.iterdir()}
-        until("the spool is in S3", lambda: not names & {path.stem for path in self.spool.iterdir()}, 30)
+        """Waits until S3 has all that lies in the spool now: each segment has its own patience."""
+        waiting = sorted(path.stem for path in self.spool.iterdir())
+        for name in waiting:
+            until(f"segment {name} is in S3", lambda name=name: not list(self.spool.glob(f"{name}.*")), 30)
 
     def down(self) -> None:
         for process in (self.collector, self.s3):
