@@ -16,6 +16,7 @@ import control
 import fetch
 import job
 import lock
+import logs
 import prepare
 import revert
 import status
@@ -45,6 +46,8 @@ OTHERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "lock": steps.keep_out,
     "unlock": steps.unlock,
 }
+# These say what they have to say as it comes, and end with an exit code of their own.
+STREAMS: dict[str, Callable[[dict[str, Any]], int]] = {"job": job.job, "logs": logs.logs}
 ALONE: dict[str, Callable[[], str]] = {
     "deadman": revert.deadman,
     "early-boot": revert.early_boot,
@@ -74,8 +77,8 @@ def act(verb: str) -> str:
 
 def main() -> int:
     try:
-        if sys.argv[1] == "job":
-            return job.job(json.loads(sys.stdin.readline()))
+        if sys.argv[1] in STREAMS:
+            return STREAMS[sys.argv[1]](json.loads(sys.stdin.readline()))
         if sys.argv[1] in READ:
             print(json.dumps(READ[sys.argv[1]](json.loads(sys.stdin.readline()))))
             return 0

@@ -1,22 +1,28 @@
 """`make start | stop | restart [SERVICE=…]`: the documented order up, its reverse down, across all hosts."""
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
+from typing import TypeVar
 
 from operate.hosts import Connected, Question, verb
 from operate.table import complain
-from stack.catalogue import Service
+from stack.catalogue import Program, Service
 from stack.desired import Desired, load
 from stack.errors import Refused
 from stack.site import Site
 from stack.site import load as load_site
 
+P = TypeVar("P", bound=Program)
+
 
 def control(action: str) -> int:
     """Stops at the first service that does not end as it should, on any host."""
     site = load_site()
-    services = asked(site, os.environ.get("SERVICE", ""), backwards=action == "stop")
+    services = asked(site.catalogue.services, os.environ.get("SERVICE", ""))
+    if action == "stop":
+        services.reverse()
     if action == "stop":
         for service, needed in ((s, needed_by(site, s)) for s in services):
             if lost := [name for name in needed if name not in [s.name for s in services]]:
@@ -46,14 +52,13 @@ def same(question: Question, _: Desired) -> Question:
 DONE = {"start": "is up and healthy", "restart": "restarted, healthy", "stop": "stopped"}
 
 
-def asked(site: Site, words: str, *, backwards: bool) -> list[Service]:
-    """The services that SERVICE names, in the documented order or its reverse; all without it."""
-    names = [word for word in words.replace(",", " ").split() if word]
-    known = {service.name: service for service in site.catalogue.services}
+def asked(programs: Sequence[P], words: str) -> list[P]:
+    """The programs that SERVICE names, in the order of the catalogue; all without it."""
+    names = words.replace(",", " ").split()
+    known = [program.name for program in programs]
     if unknown := [name for name in names if name not in known]:
         raise Refused(f"SERVICE={words}: no service {', '.join(unknown)}; there are: {', '.join(known)}")
-    chosen = [service for name, service in known.items() if not names or name in names]
-    return chosen[::-1] if backwards else chosen
+    return [program for program in programs if not names or program.name in names]
 
 
 def needed_by(site: Site, service: Service) -> list[str]:

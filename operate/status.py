@@ -1,14 +1,13 @@
 """`make status`: every host, its release and its services, on one screen."""
 
-import sys
 import time
 from calendar import timegm
 from typing import Any
 
 from operate.hosts import ask, verb
-from operate.table import as_json, complain, print_json, table
+from operate.table import as_json, complain, painted, print_json, table
 
-GREEN, RED, YELLOW, PLAIN = "\033[32m", "\033[31m", "\033[33m", "\033[0m"
+COLOURS = {"ok": "green", "unhealthy": "yellow"}
 
 
 def show() -> int:
@@ -50,24 +49,16 @@ def screen(name: str, host: dict[str, Any]) -> str:
                 "this" if s["release"] == host["release"] else s["release"] or "-",
             )
         )
-    text = table(rows, "  ").splitlines()
-    lines += [
-        text[0],
-        *(coloured(line, s["health"]) for line, s in zip(text[1:], host["services"], strict=True)),
-    ]
+    head, *text = table(rows, "  ").splitlines()
+    lines.append(head)
+    for line, service in zip(text, host["services"], strict=True):
+        lines.append(painted(line, COLOURS.get(service["health"], "red")))
     lines += [f"  {s['name']}: {s['reason']}" for s in host["services"] if s["reason"]]
     lines += [
         f"  {t['name']}: {t['state']}, last {t['last'] or 'never'} ({t['result']}), next {t['next'] or '-'}"
         for t in host["timers"]
     ]
     return "\n".join(lines)
-
-
-def coloured(line: str, health: str) -> str:
-    if not sys.stdout.isatty():
-        return line
-    colour = {"ok": GREEN, "unhealthy": YELLOW}.get(health, RED)
-    return f"{colour}{line}{PLAIN}"
 
 
 def ago(seconds: float) -> str:
