@@ -18,6 +18,7 @@ import job
 import lock
 import logs
 import prepare
+import reunion
 import revert
 import status
 import steps
@@ -36,6 +37,7 @@ OF_A_RUN: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 READ: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "fetch": fetch.fetch,
     "history": steps.past,
+    "reunion": reunion.reunion,
     "runs": fetch.runs,
     "status": status.status,
 }
