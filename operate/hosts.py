@@ -74,7 +74,7 @@ class Connected:
             try:
                 good, output = host.run_shell_command(command, _sudo=True, _stdin=asked.stdin)
             except (OSError, EOFError) as error:
-                return Answer([], f"gave no answer: {error or 'sudo asks for a password'}")
+                return Answer([], f"gave no answer: {str(error) or 'sudo asks for a password'}")
             said = "\n".join(output.stderr_lines) or "it ended with an error"
             return Answer(output.stdout_lines, None if good else said)
 
@@ -94,7 +94,7 @@ class Connected:
                 )
                 answer = Answer([], said or f"it ended with exit code {code}" if code else None, code)
             except (OSError, EOFError) as error:
-                answer = Answer([], f"gave no answer: {error or 'sudo asks for a password'}", 1)
+                answer = Answer([], f"gave no answer: {str(error) or 'sudo asks for a password'}", 1)
             heard.put((host.name, answer))
 
         for name in names:  # not from the pool: it may be smaller than the number of hosts
