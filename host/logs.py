@@ -31,9 +31,9 @@ def logs(request: dict[str, Any]) -> int:
     for tail in tails:
         found += tail.backlog(since, most)
     found.sort(key=lambda entry: entry[0])
-    say([entry for entry in found if once.new(entry)][-most:])
+    say([entry for entry in found if entry[0] >= since and once.new(entry)][-most:])
     if request["follow"]:
-        follow(programs, [f"--after-cursor={cursor}"] if cursor else [f"--since=@{began:.0f}"], tails, once)
+        follow(programs, [f"--after-cursor={cursor}"] if cursor else [f"--since=@{int(began)}"], tails, once)
     return 0
 
 
@@ -66,7 +66,7 @@ def reader(programs: dict[str, str], *options: str) -> list[str]:
 
 def journal(programs: dict[str, str], since: float, most: int) -> tuple[list[Entry], str | None]:
     """The journal's newest lines, and where it ends."""
-    command = reader(programs, f"--lines={most}", *([f"--since=@{since:.0f}"] if since else []))
+    command = reader(programs, f"--lines={most}", *([f"--since=@{int(since)}"] if since else []))
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     if done.returncode:
         raise Failed(f"the journal cannot be read: {done.stderr.strip()}")

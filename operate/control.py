@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TypeVar
 
 from operate.hosts import Answer, Connected, Question, verb
-from operate.table import complain
+from operate.table import as_json, complain, print_json
 from stack.catalogue import Program, Service
 from stack.desired import Desired, load
 from stack.errors import Refused
@@ -19,16 +19,26 @@ P = TypeVar("P", bound=Program)
 
 
 def control(action: str) -> int:
+    """Do it, and say what was done; to machines as seconds by host and service."""
+    done: dict[str, dict[str, float]] = {}
+    code = carry_out(action, done)
+    if as_json():
+        print_json(done)
+    return code
+
+
+def carry_out(action: str, done: dict[str, dict[str, float]]) -> int:
     """Stops at the first service that does not end as it should, on any host. Services that need one which
     was started find it again by themselves; that is waited for."""
     site, wanted = load_site(), load()
+    say = partial(print, file=sys.stderr if as_json() else sys.stdout, flush=True)
     services = asked(site.catalogue.services, os.environ.get("SERVICE", ""))
     left = dependants(site.catalogue.services, services)
     if action == "stop":
         services.reverse()
         for service in left:
             gone = [need for need in service.needs if need in [one.name for one in (*services, *left)]]
-            print(f"note: {service.name} needs {' and '.join(gone)}: unhealthy without", flush=True)
+            say(f"note: {service.name} needs {' and '.join(gone)}: unhealthy without")
     hosts = Connected()
     failed = complain(hosts.errors)
     # Services that are on the same hosts go in one remote command.
@@ -36,7 +46,8 @@ def control(action: str) -> int:
         group = list(together)
         answers = hosts.ask(partial(same, order("control", site, group, action=action)), homes)
         for host, name, seconds in took(answers):
-            print(f"{host}: {name} {DONE[action]} in {seconds} s", flush=True)
+            done.setdefault(host, {})[name] = seconds
+            say(f"{host}: {name} {DONE[action]} in {seconds} s")
         if complain(answers):
             hint(group, answers)
             return 1
@@ -45,10 +56,8 @@ def control(action: str) -> int:
         answers = hosts.ask(partial(same, order("reunion", site, left)), homes)
         needs = {service.name: " and ".join(service.needs) for service in left}
         for host, name, seconds in took(answers):
-            print(
-                f"{host}: {name} needs {needs[name]}: healthy"
-                + (f" again after {seconds} s" if seconds else "")
-            )
+            again = f" again after {seconds} s" if seconds else ""
+            say(f"{host}: {name} needs {needs[name]}: healthy{again}")
         failed |= complain(answers)
     return failed
 
