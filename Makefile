@@ -1,14 +1,17 @@
 # Everything an operator types. `make help` lists it.
 ENV ?= lab
-export ENV LAB REV LIMIT HOSTS TO ADOPT REASON MINUTES COUNT JSON ONLY SERVICE SYMBOL DATE DRY_RUN
+export ENV LAB REV LIMIT HOSTS TO ADOPT REASON MINUTES COUNT JSON ONLY SERVICE SYMBOL DATE DRY_RUN SINCE FOLLOW LINES
+# Shells keep the height of the terminal under this name: only `make logs LINES=n` is meant.
+LINES =
 PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
 HOSTS ?= $(if $(filter split,$(ENV)),2,)
-LATER := plan drift doctor logs bench
+LATER := plan drift doctor bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down deploy rollback verify status start stop restart runs collector ml history lock unlock test unit test-backend bench-backend test-lab faults lint format docs requirements $(LATER)
+# Every target that has a line in `make help`.
+.PHONY: $(shell sed -n "s/^\([a-z][a-z -]*\):.*\#\# .*/\1/p" Makefile) $(LATER)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +45,9 @@ status: setup ## hosts and services on one screen; fails unless all are healthy 
 
 start stop restart: setup ## SERVICE=name, or all: documented order up, its reverse down
 	@$(PYTHON) -m operate $@
+
+logs: setup ## journal and log files, merged: SERVICE=a,b or all (SINCE='10 min ago' LINES=n FOLLOW=1)
+	@$(PYTHON) -m operate logs
 
 runs: setup ## the active runs, as the API and the run files tell them
 	@$(PYTHON) -m operate runs

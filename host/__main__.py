@@ -16,7 +16,9 @@ import control
 import fetch
 import job
 import lock
+import logs
 import prepare
+import reunion
 import revert
 import status
 import steps
@@ -35,6 +37,7 @@ OF_A_RUN: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 READ: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "fetch": fetch.fetch,
     "history": steps.past,
+    "reunion": reunion.reunion,
     "runs": fetch.runs,
     "status": status.status,
 }
@@ -45,6 +48,8 @@ OTHERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "lock": steps.keep_out,
     "unlock": steps.unlock,
 }
+# These say what they have to say as it comes, and end with an exit code of their own.
+STREAMS: dict[str, Callable[[dict[str, Any]], int]] = {"job": job.job, "logs": logs.logs}
 ALONE: dict[str, Callable[[], str]] = {
     "deadman": revert.deadman,
     "early-boot": revert.early_boot,
@@ -74,8 +79,8 @@ def act(verb: str) -> str:
 
 def main() -> int:
     try:
-        if sys.argv[1] == "job":
-            return job.job(json.loads(sys.stdin.readline()))
+        if sys.argv[1] in STREAMS:
+            return STREAMS[sys.argv[1]](json.loads(sys.stdin.readline()))
         if sys.argv[1] in READ:
             print(json.dumps(READ[sys.argv[1]](json.loads(sys.stdin.readline()))))
             return 0

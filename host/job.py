@@ -1,18 +1,24 @@
 """Runs a timer's job by hand as the timer would: same user, environment and sandbox, other arguments."""
 
+import os
 import re
+import select
 import subprocess
+import sys
 from typing import Any
 
 import look
 import store
-from common import UNITS, Failed
+from common import UNITS, Failed, run
 
 NOT_ASKED = ("Type", "ExecStart", "StandardOutput", "StandardError", "TimeoutStartSec")
 
 
 def job(request: dict[str, Any]) -> int:
-    """Run `node …` of the job with request["arguments"], its output on ours. Returns the job's exit code."""
+    """Run `node …` of the job with request["arguments"], its output on ours. Returns the job's exit code.
+
+    With request["attached"], stdin stays open while somebody listens: when it ends, so does the job.
+    """
     manifest = store.manifest(store.live(request["code"]))
     told = next(
         (t for t in manifest.get("catalogue", {}).get("timers", ()) if t["name"] == request["name"]), None
@@ -35,7 +41,12 @@ def job(request: dict[str, Any]) -> int:
         *sandbox,
         *program,
     ]
-    return subprocess.run(command, stdin=subprocess.DEVNULL).returncode
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT) as child:
+        ended = os.pidfd_open(child.pid)
+        watched = [ended, sys.stdin.fileno()] if request.get("attached") else [ended]
+        if ended not in select.select(watched, [], [])[0]:
+            run(["systemctl", "stop", f"{name}.service"], what=name)
+        return child.wait()
 
 
 def settings(unit: str) -> list[str]:

@@ -1,21 +1,30 @@
 """`python -m operate COMMAND`: what the Makefile's operator targets call.
 
-Exit codes: 0 done; 1 a host failed or could not be reached; 2 refused, nothing was asked of any host.
+Exit codes: 0 done; 1 a host failed or could not be reached; 2 refused, nothing was asked of any host;
+130 interrupted. `ml` ends with the exit code of its job.
 """
 
-from gevent import monkey
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is something to end
+
+from gevent import monkey  # noqa: E402
 
 monkey.patch_all()  # before anything that opens a socket: hosts are asked at the same time
 
+import os  # noqa: E402
 import sys  # noqa: E402
 
-from operate import control, history, locks, research, status  # noqa: E402
+import gevent  # noqa: E402
+
+from operate import control, history, locks, logs, research, status  # noqa: E402
 from stack.errors import Refused  # noqa: E402
 
 COMMANDS = {
     "collector": research.collector,
     "history": history.show,
     "lock": locks.lock,
+    "logs": logs.show,
     "ml": research.ml,
     "restart": lambda: control.control("restart"),
     "runs": research.runs,
@@ -27,6 +36,8 @@ COMMANDS = {
 
 
 def main() -> int:
+    # To the main greenlet, whichever runs: in another one the interrupt would be printed as its error.
+    gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
     try:
         return COMMANDS[sys.argv[1]]()
     except Refused as refused:
@@ -35,6 +46,9 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # who reads us has had enough: `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 if __name__ == "__main__":

@@ -3,19 +3,19 @@
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import gevent
+from gevent.queue import Queue
 from pyinfra.api import Config, Inventory, State, StringCommand
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
 
+from operate import streaming
 from operations.base import hurry
 from stack.desired import Desired, load
-from stack.errors import Refused
-from stack.site import Site
 from stack.site import load as load_site
 from stack.transport import installed
 
@@ -34,6 +34,7 @@ class Answer:
 
     lines: list[str]
     error: str | None = None
+    code: int = 0
 
     def json(self) -> Any:
         return json.loads(self.lines[-1])
@@ -48,32 +49,16 @@ def verb(name: str, /, **request: Any) -> Question:
 NEVER = "echo 'nothing was ever deployed here' >&2; exit 1"
 
 
-def chosen(site: Site) -> list[str]:
-    """The hosts that LIMIT names (hosts or roles), all without it. Raises Refused for other names."""
-    words = [word for word in os.environ.get("LIMIT", "").split(",") if word]
-    groups = site.groups()
-    known = {*site.hosts, *groups}
-    if unknown := [word for word in words if word not in known]:
-        raise Refused(
-            f"LIMIT={','.join(words)}: {', '.join(unknown)} is no host or role of "
-            f"inventory/{site.environment}.py; there are: {', '.join(sorted(known))}"
-        )
-    members = {word: [name for name, _ in groups[word]] for word in words if word in groups}
-    return [
-        name
-        for name in site.hosts
-        if not words or name in words or any(name in names for names in members.values())
-    ]
-
-
 class Connected:
-    """The chosen hosts, each with an open connection, or with an answer that says why there is none."""
+    """The hosts that LIMIT leaves (or only some of them), each with an open connection, or with an answer
+    that says why there is none."""
 
-    def __init__(self) -> None:
+    def __init__(self, only: list[str] | None = None) -> None:
         logging.getLogger("pyinfra").setLevel(logging.CRITICAL)  # what fails is in the answers
         site = load_site()
         self._wanted = load()
-        data = [(name, site.hosts[name].data) for name in chosen(site)]
+        names = site.chosen(os.environ.get("LIMIT")) if only is None else only
+        data = [(name, site.hosts[name].data) for name in names]
         self._state = State(Inventory((data, {})), Config(CONNECT_TIMEOUT=10))
         self._hosts = {host.name: host for host in self._state.inventory}
         tried = self._everywhere(self._connect, list(self._hosts))
@@ -89,11 +74,37 @@ class Connected:
             try:
                 good, output = host.run_shell_command(command, _sudo=True, _stdin=asked.stdin)
             except (OSError, EOFError) as error:
-                return Answer([], f"gave no answer: {error or 'sudo asks for a password'}")
+                return Answer([], f"gave no answer: {str(error) or 'sudo asks for a password'}")
             said = "\n".join(output.stderr_lines) or "it ended with an error"
             return Answer(output.stdout_lines, None if good else said)
 
         return self._everywhere(one, names)
+
+    def stream(
+        self, question: Callable[[Desired], Question], names: list[str]
+    ) -> Iterator[tuple[str, str | Answer]]:
+        """One remote command on each of these hosts; yields a host's lines as they come, its Answer last."""
+        heard: Queue[tuple[str, str | Answer]] = Queue(1000)  # a slow reader slows the hosts down
+
+        def one(host: Host) -> None:
+            asked = question(self._wanted[host.name])
+            try:
+                code, said = streaming.run(
+                    self._state, host, asked.command, asked.stdin, lambda line: heard.put((host.name, line))
+                )
+                answer = Answer([], said or f"it ended with exit code {code}" if code else None, code)
+            except (OSError, EOFError) as error:
+                answer = Answer([], f"gave no answer: {str(error) or 'sudo asks for a password'}", 1)
+            heard.put((host.name, answer))
+
+        for name in names:  # not from the pool: it may be smaller than the number of hosts
+            gevent.spawn(one, self._hosts[name])
+        left = set(names)
+        while left:
+            name, said = heard.get()
+            if isinstance(said, Answer):
+                left.discard(name)
+            yield name, said
 
     def _connect(self, host: Host) -> Answer:
         try:

@@ -5,8 +5,8 @@ import re
 import sys
 from typing import Any
 
-from operate.hosts import Connected, ask, verb
-from operate.table import as_json, complain, print_json, table
+from operate.hosts import Answer, Connected, ask, verb
+from operate.table import as_json, complain, given, print_json, table
 from stack.errors import Refused
 from stack.site import load as load_site
 
@@ -49,21 +49,27 @@ def runs() -> int:
 
 
 def ml() -> int:
-    """Run the daily ML job for SYMBOL and DATE on the first host that has it; the job's exit code."""
+    """Run the daily ML job for SYMBOL and DATE on the first host that has it, and show its output as it
+    comes; the job's exit code. An interrupt, or a lost connection, ends the job."""
     symbol, date = os.environ.get("SYMBOL", ""), os.environ.get("DATE", "")
     if not re.fullmatch(r"[a-z0-9]{2,20}", symbol) or not re.fullmatch(r"\d{8}", date):
         raise Refused("make ml needs SYMBOL=btcusdt and DATE=20260115 (and DRY_RUN=1 to write nothing)")
-    arguments = ["--symbol", symbol, "--date", date]
-    arguments += ["--dry-run"] if os.environ.get("DRY_RUN", "") not in ("", "0") else []
+    arguments = ["--symbol", symbol, "--date", date, *(["--dry-run"] if given("DRY_RUN") else [])]
     site = load_site()
     (timer,) = (t for t in site.catalogue.timers if t.name == "ml-scheduler")
-    hosts = Connected()
-    homes = [n for n in hosts.names if timer.role in site.hosts[n].roles][:1]
+    homes = [n for n in site.chosen(os.environ.get("LIMIT")) if timer.role in site.hosts[n].roles]
     if not homes:
-        return complain(hosts.errors) or 1
+        raise Refused(f"LIMIT={os.environ['LIMIT']}: none of these hosts has {timer.name}")
+    hosts = Connected(homes[:1])
+    if complain(hosts.errors):
+        return 1
     request: dict[str, Any] = {"code": site.catalogue.code, "name": timer.name, "arguments": arguments}
-    print(f"{homes[0]}: {timer.name} {' '.join(arguments)}")
-    answers = hosts.ask(lambda _: verb("job", **request), homes)
-    for answer in answers.values():
-        print("\n".join(answer.lines))
-    return complain(answers)
+    print(f"{homes[0]}: {timer.name} {' '.join(arguments)}", file=sys.stderr)  # stdout is the job's
+    code = 0
+    for host, said in hosts.stream(lambda _: verb("job", **request, attached=True), homes[:1]):
+        if isinstance(said, Answer):
+            code = said.code
+            print(f"{host}: {timer.name}: {said.error or 'done, exit code 0'}", file=sys.stderr)
+        else:
+            print(said, flush=True)
+    return code

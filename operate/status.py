@@ -1,14 +1,13 @@
-"""`make status`: every host, its release and its services, on one screen."""
+"""`make status`: every host, its release and its services, on one screen. Many hosts: one line for each."""
 
-import sys
-import time
-from calendar import timegm
 from typing import Any
 
 from operate.hosts import ask, verb
-from operate.table import as_json, complain, print_json, table
+from operate.overview import age, ago, overview, state
+from operate.table import as_json, complain, painted, print_json, table
 
-GREEN, RED, YELLOW, PLAIN = "\033[32m", "\033[31m", "\033[33m", "\033[0m"
+FEW = 3  # hosts that one screen holds in full
+COLOURS = {"ok": "green", "unhealthy": "yellow"}
 
 
 def show() -> int:
@@ -17,6 +16,8 @@ def show() -> int:
     seen = {name: answer.json() for name, answer in answers.items() if not answer.error}
     if as_json():
         print_json(seen)
+    elif len(seen) > FEW:
+        print(overview(seen))
     else:
         print("\n\n".join(screen(name, host) for name, host in seen.items()))
     code = complain(answers)
@@ -28,10 +29,9 @@ def screen(name: str, host: dict[str, Any]) -> str:
     """One host for eyes."""
     if not host["release"]:
         return f"{name}  nothing was ever deployed here"
-    age = ago(time.time() - timegm(time.strptime(host["prepared"], "%Y-%m-%dT%H:%M:%SZ")))
     held = host["lock"]
     lines = [
-        f"{name}  release {host['release']} ({host['revision']}, {host['state']}, {age} old)",
+        f"{name}  release {host['release']} ({host['revision']}, {host['state']}, {age(host)} old)",
         f"  lock: {held['by'] + ': ' + held['reason'] if held else 'none'}   "
         f"drift: {', '.join(host['drift']) or 'none'}"
         + (f"   under way: {host['pending']['kind']} of {host['pending']['id']}" if host["pending"] else ""),
@@ -41,7 +41,7 @@ def screen(name: str, host: dict[str, Any]) -> str:
         rows.append(
             (
                 s["name"],
-                s["state"] if s["state"] in ("active", "inactive") else f"{s['state']} ({s['result']})",
+                state(s),
                 s["health"],
                 ago(s["seconds"]) if s["seconds"] is not None else "-",
                 str(s["restarts"]),
@@ -50,29 +50,13 @@ def screen(name: str, host: dict[str, Any]) -> str:
                 "this" if s["release"] == host["release"] else s["release"] or "-",
             )
         )
-    text = table(rows, "  ").splitlines()
-    lines += [
-        text[0],
-        *(coloured(line, s["health"]) for line, s in zip(text[1:], host["services"], strict=True)),
-    ]
+    head, *text = table(rows, "  ").splitlines()
+    lines.append(head)
+    for line, service in zip(text, host["services"], strict=True):
+        lines.append(painted(line, COLOURS.get(service["health"], "red")))
     lines += [f"  {s['name']}: {s['reason']}" for s in host["services"] if s["reason"]]
     lines += [
         f"  {t['name']}: {t['state']}, last {t['last'] or 'never'} ({t['result']}), next {t['next'] or '-'}"
         for t in host["timers"]
     ]
     return "\n".join(lines)
-
-
-def coloured(line: str, health: str) -> str:
-    if not sys.stdout.isatty():
-        return line
-    colour = {"ok": GREEN, "unhealthy": YELLOW}.get(health, RED)
-    return f"{colour}{line}{PLAIN}"
-
-
-def ago(seconds: float) -> str:
-    """A duration in its largest unit."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit}"
-    return f"{seconds:.0f} s"

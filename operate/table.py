@@ -18,8 +18,21 @@ def table(rows: Sequence[Sequence[str]], indent: str = "") -> str:
     return "\n".join(indent + line.rstrip() for line in lines)
 
 
+COLOURS = {"green": "\033[32m", "red": "\033[31m", "yellow": "\033[33m"}
+
+
+def painted(text: str, colour: str | None) -> str:
+    """In a colour, on a terminal."""
+    return f"{COLOURS[colour]}{text}\033[0m" if colour and sys.stdout.isatty() else text
+
+
+def given(name: str) -> bool:
+    """Whether a switch is on, as in JSON=1."""
+    return os.environ.get(name, "") not in ("", "0")
+
+
 def as_json() -> bool:
-    return os.environ.get("JSON", "") not in ("", "0")
+    return given("JSON")
 
 
 def print_json(value: Any) -> None:

@@ -43,8 +43,13 @@ def run(*command: str, **env: str) -> Result:
 
 def disturbed(step: str, signal: int, **env: str) -> Result:
     """A deploy whose whole process group gets a signal when it begins a step."""
+    return cut_off(f"operation: {step}", signal, sys.executable, "run.py", "deploy.py", **env)
+
+
+def cut_off(at: str, signal: int, *command: str, **env: str) -> Result:
+    """A command whose whole process group gets a signal once it has printed a text."""
     child = subprocess.Popen(
-        [sys.executable, "run.py", "deploy.py"],
+        command,
         cwd=ROOT,
         env={**os.environ, **BARE, "PYTHONUNBUFFERED": "1", **env},
         stdin=subprocess.DEVNULL,
@@ -57,8 +62,8 @@ def disturbed(step: str, signal: int, **env: str) -> Result:
     lines = []
     for line in child.stdout:
         lines.append(line)
-        if f"operation: {step}" in line:
-            time.sleep(0.2)  # until the step is on its way
+        if at in line:
+            time.sleep(0.2)  # until what it announces is on its way
             os.killpg(child.pid, signal)
             break
     rest, _ = child.communicate(timeout=120)

@@ -28,7 +28,7 @@ def test_status_shows_every_service_in_the_documented_order(host: Machine) -> No
 def test_a_stopped_service_fails_the_status_and_starts_again(host: Machine) -> None:
     stopped = run("make", "--silent", "stop", SERVICE="featurexd")
     assert stopped.code == 0, stopped.text
-    assert "note: labeld need featurexd" in stopped.text
+    assert "note: labeld needs featurexd: unhealthy without" in stopped.text
     status = run("make", "--silent", "status")
     assert status.code != 0
     (row,) = (line.split() for line in status.text.splitlines() if line.startswith("  featurexd"))

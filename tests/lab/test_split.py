@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.lab.machines import ROOT, Machine, Result, deploy, lab, verify
+from tests.lab.machines import ROOT, Machine, Result, deploy, lab, run, verify
 
 Branch = Callable[[str, dict[str, str]], str]
 
@@ -32,6 +32,20 @@ def test_two_hosts(split: Result) -> None:
     again = deploy(ENV="split")
     assert again.code == 0, again.text
     assert "Success" not in again.text.split("Results:")[0]
+
+
+def test_commands_keep_the_order_across_hosts_and_wait_for_who_needs_it(split: Result) -> None:
+    market, research = Machine(0).name, Machine(1).name
+    result = run("make", "--silent", "restart", SERVICE="strategyd,replayd", ENV="split")
+    assert result.code == 0, result.text
+    said = [line.split()[:3] for line in result.text.splitlines()]
+    assert said[:2] == [[f"{market}:", "replayd", "restarted,"], [f"{research}:", "strategyd", "restarted,"]]
+    assert said[2:] == [[f"{research}:", name, "needs"] for name in ("featurexd", "labeld", "backtestd")]
+    logs = run("make", "--silent", "logs", SERVICE="strategyd,replayd", SINCE="1 min ago", ENV="split")
+    assert logs.code == 0, logs.text
+    lines = [line.split() for line in logs.text.splitlines()]
+    assert {(line[1], line[2]) for line in lines} == {(market, "replayd"), (research, "strategyd")}
+    assert [line[0] for line in lines] == sorted(line[0] for line in lines)
 
 
 def releases() -> list[str]:

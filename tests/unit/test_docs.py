@@ -1,6 +1,7 @@
 """The docs say what the code does: the table is current, and no key goes unmentioned."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,9 @@ def test_links_between_the_pages_lead_somewhere() -> None:
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_runbook_names_commands_that_exist() -> None:
+    page = (ROOT / "docs" / "runbook.md").read_text()
+    for target in sorted(set(re.findall(r"`make ([a-z-]+)", page))):
+        subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)

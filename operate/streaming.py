@@ -1,0 +1,52 @@
+"""A remote command whose output is handed on as it comes: a log that is followed, a job that takes its time.
+
+pyinfra's own way of running a command collects the output and gives it back at the end.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import gevent
+from paramiko import SSHException
+from pyinfra.api import State, StringCommand
+from pyinfra.api.host import Host
+from pyinfra.connectors.util import (
+    CommandOutput,
+    OutputLine,
+    execute_command_with_sudo_retry,
+    make_unix_command_for_host,
+)
+
+
+def run(state: State, host: Host, command: str, stdin: str, heard: Callable[[str], None]) -> tuple[int, str]:
+    """Run a command as root and hand on each line of its output; its exit code and what it said on stderr.
+
+    Its stdin stays open while somebody listens: its end tells the host that nobody does any more. Sudo's
+    password is asked for as pyinfra does it. Raises OSError when the connection is lost.
+    """
+    client = getattr(host.connector, "client", None)
+    if client is None:
+        raise OSError("it is not reached over SSH")
+
+    def execute() -> tuple[int, CommandOutput]:
+        full = make_unix_command_for_host(state, host, StringCommand(command), _sudo=True)
+        channel = client.get_transport().open_session()
+        channel.exec_command(full.get_raw_value())
+        channel.sendall(f"{stdin}\n".encode())
+        errors = gevent.spawn(lambda: list(decoded(channel.makefile_stderr("rb"))))
+        for line in decoded(channel.makefile("rb")):
+            heard(line)
+        said = [OutputLine("stderr", line) for line in errors.get()]
+        code = channel.recv_exit_status()
+        if code < 0:
+            raise OSError("the connection was lost")
+        return code, CommandOutput(said)
+
+    try:
+        code, output = execute_command_with_sudo_retry(host, {}, execute)
+    except SSHException as error:
+        raise OSError(str(error)) from None
+    return code, output.stderr
+
+
+def decoded(lines: Iterable[bytes]) -> Iterator[str]:
+    return (line.decode(errors="replace").rstrip("\r\n") for line in lines)
