@@ -5,10 +5,10 @@ PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
 HOSTS ?= $(if $(filter split,$(ENV)),2,)
-LATER := plan drift doctor logs bench
+LATER := plan doctor logs bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down deploy rollback verify status start stop restart runs collector ml history lock unlock test unit test-backend test-lab faults lint format docs requirements $(LATER)
+.PHONY: help setup lab lab-down deploy rollback verify status drift start stop restart runs collector ml history lock unlock test unit test-backend test-lab faults lint format docs requirements $(LATER)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ verify: setup ## check hosts against the catalogue with testinfra
 
 status: setup ## hosts and services on one screen; fails unless all are healthy (JSON=1)
 	@$(PYTHON) -m operate status
+
+drift: setup ## what on the hosts is not as the catalogue and the live release say (JSON=1)
+	@$(PYTHON) -m operate drift
 
 start stop restart: setup ## SERVICE=name, or all: documented order up, its reverse down
 	@$(PYTHON) -m operate $@
