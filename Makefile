@@ -1,14 +1,14 @@
 # Everything an operator types. `make help` lists it.
 ENV ?= lab
-export ENV LAB REV LIMIT HOSTS TO ADOPT REASON MINUTES COUNT JSON ONLY SERVICE SYMBOL DATE DRY_RUN
+export ENV LAB REV PLAN LIMIT HOSTS TO ADOPT REASON MINUTES COUNT JSON ONLY SERVICE SYMBOL DATE DRY_RUN
 PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
 HOSTS ?= $(if $(filter split,$(ENV)),2,)
-LATER := plan doctor logs bench
+LATER := doctor logs bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down deploy rollback verify status drift start stop restart runs collector ml history lock unlock test unit test-backend test-lab faults lint format docs requirements $(LATER)
+.PHONY: help setup lab lab-down deploy plan rollback verify status drift start stop restart runs collector ml history lock unlock test unit test-backend test-lab faults lint format docs requirements $(LATER)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ lab-down: setup ## remove the lab and all that it made
 deploy: setup $(if $(filter $(ENV),$(LABS)),lab) ## bring every host to the catalogue and REV, then verify
 	@$(PYTHON) run.py deploy.py
 	@$(MAKE) --no-print-directory verify
+
+plan: setup ## what a deploy would do, to the screen and to PLAN=file; `make deploy PLAN=file` does that
+	@$(PYTHON) -m operate plan
 
 rollback: setup ## back to the good release before, or to TO=release, then verify
 	@$(PYTHON) run.py rollback.py

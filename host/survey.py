@@ -119,6 +119,7 @@ def checkout(code: Path, manifest: dict[str, Any], user: str) -> dict[str, Any]:
         "branch": git("rev-parse", "--abbrev-ref", "HEAD").strip(),
         "changed": lines,
         "ahead": git("log", "--max-count=20", "--format=%h %an %cI %s", f"{commit}..HEAD", "--").splitlines(),
+        "did": git("log", "--walk-reflogs", "--max-count=1", "--date=iso", "--format=%gd %gn: %gs").strip(),
         "behind": len(git("rev-list", "--max-count=1000", f"HEAD..{commit}", "--").splitlines()),
         "touched": {path: compare.changed(code / path) for path in touched},
         "folders": gone,

@@ -9,7 +9,7 @@ monkey.patch_all()  # before anything that opens a socket: hosts are asked at th
 
 import sys  # noqa: E402
 
-from operate import control, drift, history, locks, research, status  # noqa: E402
+from operate import control, drift, history, locks, plan, research, status  # noqa: E402
 from stack.errors import Refused  # noqa: E402
 
 COMMANDS = {
@@ -18,6 +18,7 @@ COMMANDS = {
     "history": history.show,
     "lock": locks.lock,
     "ml": research.ml,
+    "plan": plan.show,
     "restart": lambda: control.control("restart"),
     "runs": research.runs,
     "start": lambda: control.control("start"),

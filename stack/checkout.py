@@ -32,7 +32,7 @@ def of_the_code(desired: Desired, seen: dict[str, Any], _: str) -> Iterator[Find
         what = (
             f"is at {tree['head'][:12]}, not the release's {commit[:12]} ({', '.join(said) or 'not related'})"
         )
-        came = "pulled, committed or checked out by hand"
+        came = f"by hand, last {tree['did']}"
         keep = f"make deploy REV={tree['head'][:12]} (push it first, if it is of this host)"
         yield Finding(code, what, came, keep, f"{git} reset --hard {commit}", cut(ahead))
     elif tree["branch"] == "HEAD":

@@ -68,7 +68,7 @@ def states(desired: Desired, seen: dict[str, Any], _: str) -> Iterator[Finding]:
             yield Finding(unit, what, "", source(f"{UNITS}/{unit}"), f"sudo systemctl reenable {unit}")
         if unit in enabled and now.get("ActiveState") != "active":
             kind = "service" if unit in services else unit.rpartition(".")[2]
-            keep = f"make stop SERVICE={services[unit]} is not for ever" if unit in services else "-"
+            keep = "take its role from this host (inventory/), then deploy" if unit in services else "-"
             yield Finding(unit, f"{kind} is {now.get('ActiveState', 'not there')}", since, keep)
     if stale := [unit for unit, now in units.items() if now.get("NeedDaemonReload") == "yes"]:
         what = f"{', '.join(sorted(stale))} changed on disk; systemd still has what it read before"
@@ -119,7 +119,7 @@ def files(_: Desired, seen: dict[str, Any], key: str) -> Iterator[Finding]:
                 path,
                 unlike(told["now"], wanted),
                 f"written {at(told['changed'])}" if changed and told["now"] else "",
-                source(path) if told["now"] else "-",
+                source(path) if changed and told["now"] else "-",
                 lines=tuple(lines if changed else ()),
             )
     for path in seen["copies"]:
@@ -149,7 +149,7 @@ def programs(desired: Desired, seen: dict[str, Any], key: str) -> Iterator[Findi
             lines = diff.changes({"text": file.content}, told["host"], key) if told and now else []
             came = "by hand, or this checkout is another than the last deploy's"
             changed = now is not None and now[0] != wanted[0]
-            keep = source(path) if now else "-"
+            keep = source(path) if changed else "-"
             yield Finding(path, unlike(now, wanted), came if changed else "", keep, lines=tuple(lines))
 
 
@@ -181,13 +181,11 @@ def folders(desired: Desired, seen: dict[str, Any], _: str) -> Iterator[Finding]
     for path, file in desired.directories.items():
         wanted, now = ["directory", *owned(file)], seen["files"].get(path)
         if now != wanted:
-            yield Finding(path, unlike(now, wanted), keep="stack/desired.py says so")
+            yield Finding(path, unlike(now, wanted))
     for path, file in desired.logs.items():
         now = seen["files"].get(path)
         if now is None or now[1:] != owned(file):
-            yield Finding(
-                path, unlike(now, [now[0] if now else "", *owned(file)]), keep="stack/desired.py says so"
-            )
+            yield Finding(path, unlike(now, [now[0] if now else "", *owned(file)]))
 
 
 def host(desired: Desired, seen: dict[str, Any], _: str) -> Iterator[Finding]:
