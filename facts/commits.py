@@ -15,6 +15,7 @@ class Commits:
         self._repository = repository
         self._folder = tempfile.TemporaryDirectory(prefix="quantlab-plan-")
         self._there = False
+        self._said: dict[tuple[str, ...], str] = {}  # hosts are alike: most ask the same
 
     def __enter__(self) -> "Commits":
         return self
@@ -29,11 +30,13 @@ class Commits:
             filtered = ["--quiet", "--bare", "--filter=blob:none"]
             git("clone", *filtered, self._repository, self._folder.name, timeout=600)
             self._there = True
-        return git("-C", self._folder.name, *arguments)
+        if arguments not in self._said:
+            self._said[arguments] = git("-C", self._folder.name, *arguments)
+        return self._said[arguments]
 
     def subjects(self, base: str | None, target: str) -> list[str] | None:
-        """The commits from `base` to `target`, newest first, as `git log` shows a range: what comes has a "+",
-        what goes a "-". None when the remote does not know `base` any more."""
+        """The commits between `base` and `target`, newest first: what comes has a "+", what goes a "-".
+        None when the remote does not know `base` any more."""
         if base is None:
             return self._log(f"{target}^!")
         try:

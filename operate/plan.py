@@ -1,4 +1,4 @@
-"""`make plan`: what a deploy would do, on the screen and in a plan file that `make deploy PLAN=file` carries out.
+"""`make plan`: what a deploy would do, on the screen and in a file that `make deploy PLAN=file` carries out.
 
 Exit codes: 0 planned, with or without changes; 1 a host could not be looked at; 2 refused.
 """

@@ -12,6 +12,8 @@ from stack.errors import Refused
 from stack.plan import Plan
 from stack.planfile import Document, moved, revision, unfit
 
+AGAIN = "next: make plan, and look at what a deploy would do now"
+
 
 @functools.cache
 def pinned() -> Document | None:
@@ -19,7 +21,6 @@ def pinned() -> Document | None:
     name = os.environ.get("PLAN")
     if not name:
         return None
-    again = f"next: look at what it is now, make plan PLAN={name}"
     try:
         document = json.loads(Path(name).read_text())
         hosts, site = load(), next(iter(load().values())).site
@@ -32,7 +33,7 @@ def pinned() -> Document | None:
     except (ValueError, TypeError, KeyError, AttributeError):
         raise Refused(f"PLAN={name}: is no plan file; `make plan PLAN={name}` writes one") from None
     if reasons:
-        raise Refused(*(f"PLAN={name}: {reason}" for reason in reasons), again)
+        raise Refused(*(f"PLAN={name}: {reason}" for reason in reasons), f"PLAN={name}: {AGAIN}")
     return dict(document)
 
 
@@ -42,5 +43,4 @@ def held(plan: Plan, seen: dict[str, Any], document: Document) -> Plan:
     reasons = [f"not as planned: {line}" for line in moved(planned, plan, seen)] if not plan.refusals else []
     if not reasons:
         return plan
-    again = f"  next: look at what it is now, make plan PLAN={os.environ['PLAN']}"
-    return Plan(plan.desired, refusals=[*reasons, again], kept_out=True, live=plan.live)
+    return Plan(plan.desired, refusals=[*reasons, f"  {AGAIN}"], kept_out=True, live=plan.live)

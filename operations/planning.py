@@ -31,7 +31,7 @@ def planned(wanted: Desired, seen: dict[str, Any]) -> Plan:
         document = pinned()
         revision = pinned_revision(document) if document else resolve(wanted.site.settings)
     except Refused as refused:
-        return Plan(wanted, refusals=list(refused.reasons), kept_out=True)
+        return Plan(wanted, refusals=list(refused.reasons))
     if seen.get("code") == "tree":
         seen |= {"tree": tree(host, wanted)}
     adopt = document["adopt"] if document else os.environ.get("ADOPT", "") not in ("", "0")

@@ -19,8 +19,9 @@ def forecast(
     commits: list[str] | None,
     key: str,
 ) -> dict[str, Any]:
-    """`starts`: the services that would start, with their reasons; `commits`: None when nobody knows the live one."""
-    manifest, tree = seen.get("manifest") or {}, seen.get("tree")
+    """`starts`: the services that would start, with their reasons; `commits`: those that the release brings,
+    None when the git remote does not know the live one any more."""
+    manifest, tree = seen.get("manifest") or {}, seen.get("tree", {})
     return {
         "live": plan.live,
         "pending": plan.pending,

@@ -1,7 +1,7 @@
 """A plan that was looked at and is to be carried out as it is: what it binds, and what no longer fits. Pure.
 
-The rendered content is bound by keyed hashes. The key is stretched (scrypt) from all secrets of the vault and a
-salt in the file: whoever holds the file but not the vault can test no guess of a token, however short it is.
+The rendered content is bound by keyed hashes. The key is stretched (scrypt) from all secrets of the vault and
+a salt in the file: who holds the file but not the vault can test no guess of a token, however short it is.
 """
 
 from __future__ import annotations

@@ -76,8 +76,8 @@ BACK = [
 # What no deploy touches.
 BY_HAND = [
     Change(
-        f"mkdir -p {UNITS}/quantlab-collector.service.d\n"
-        f"printf '[Service]\\nEnvironment=TOKEN={HIDDEN}\\n' >{UNITS}/quantlab-collector.service.d/override.conf",
+        f"cd {UNITS}; mkdir -p quantlab-collector.service.d\n"
+        f"printf '[Service]\\nEnvironment=TOKEN={HIDDEN}\\n' >quantlab-collector.service.d/override.conf",
         f"{UNITS}/quantlab-collector.service.d/override.conf",
         "drop-in changes quantlab-collector.service",
     ),
