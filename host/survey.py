@@ -19,7 +19,7 @@ import activate
 import compare
 import look
 import store
-from common import UNITS
+from common import RELEASES, UNITS
 
 PLACES = [f"{root}/systemd/system" for root in ("/etc", "/run", "/usr/local/lib", "/usr/lib")]
 PLACES += ["/etc/systemd/system.control", "/run/systemd/system.control", "/run/systemd/transient"]
@@ -42,7 +42,7 @@ def survey(request: dict[str, Any]) -> dict[str, Any]:
         "strange_units": strange_units(known, request["key"]),
         "strange_files": strange_files(manifest, request),
         "copies": damaged(name, manifest),
-        "checkout": checkout(Path(request["code"]), manifest, request["user"]) if manifest else None,
+        "checkout": checkout(manifest, request["user"]) if manifest and seen["user"] else None,
         "processes": processes(manifest, states),
         "account": account(request["user"]),
         "sockets": sockets(request),
@@ -89,9 +89,9 @@ def damaged(name: str | None, manifest: dict[str, Any]) -> list[str]:
     return [str(s) for path, s in staged.items() if look.described(str(s)) != manifest["files"][path]]
 
 
-def checkout(code: Path, manifest: dict[str, Any], user: str) -> dict[str, Any]:
+def checkout(manifest: dict[str, Any], user: str) -> dict[str, Any]:
     """What git says of the live code, asked as the user whose it is: the tree's own settings run programs."""
-    account = pwd.getpwnam(user)
+    code, account = RELEASES / manifest["id"] / "code", pwd.getpwnam(user)
 
     def git(*arguments: str) -> str:
         command = ["git", "--no-optional-locks", "-c", "core.quotePath=false", "-C", str(code), *arguments]

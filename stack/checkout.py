@@ -14,6 +14,8 @@ SHOWN = 15  # lines of a listing
 def of_the_code(desired: Desired, seen: dict[str, Any], _: str) -> Iterator[Finding]:
     """Edited, or at another commit than the release's. A deploy of the same commit leaves both alone."""
     tree, commit = seen["checkout"], seen["manifest"]["commit"]
+    if tree is None:
+        return  # there is no user who could ask git; that is found elsewhere
     code, user = desired.site.catalogue.code, desired.site.catalogue.user
     git = f"sudo -u {user} git -C {code}"
     push = "commit and push it, then make deploy"
