@@ -71,16 +71,18 @@ def planned(
     found = plan(desired, seen, revision, "new", run(), adopt=adopt)
     starts: dict[str, list[str]] = {}
     subjects: list[str] | None = []
+    code = None
     base = (seen.get("manifest") or {}).get("commit")
-    if found.prepare:
+    if found.activate and (found.prepare or base != revision.commit):
         subjects = commits.subjects(base, revision.commit) if base != revision.commit else []
-        code = (
-            code_of(desired, seen, revision, base, commits) if subjects is not None or base is None else None
-        )
-        digests = {s.name: service_digest(desired, s, code) if code else "" for s in desired.services}
+        known = base if subjects is not None else None
+        code = code_of(desired, seen, revision, known, commits)
+    if found.activate:
+        if found.prepare and code:
+            digests = {s.name: service_digest(desired, s, code) for s in desired.services}
+        else:
+            digests = seen["releases"][found.release]["services"]
         starts = restarts(desired, seen, digests, code)
-    elif found.activate:
-        starts = restarts(desired, seen, seen["releases"][found.release]["services"], None)
     return forecast(desired, seen, found, starts, subjects, KEY)
 
 
@@ -138,7 +140,7 @@ def block(name: str, host: dict[str, Any]) -> str:
         return "\n".join([*lines, *(f"  refused: {reason}" for reason in host["refusals"])])
     if not host["changes"]:
         return "\n".join([*lines, "  No changes"])
-    lines.append(f"  release: {host['release']}" if host["release"] else "  release: stays")
+    lines.append(f"  release: {'stays' if host['release'] == host['live'] else host['release']}")
     if host["commits"] is None:
         lines.append("  commits: the live commit is not in the git remote any more: every service may start")
     elif host["commits"]:

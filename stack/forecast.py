@@ -28,7 +28,7 @@ def forecast(
         "commit": manifest.get("commit"),
         "refusals": plan.refusals,
         "changes": not plan.empty,
-        "release": "" if plan.empty else "a new one" if plan.prepare else plan.release,
+        "release": "a new one" if plan.prepare else plan.release,
         "commits": commits,
         "packages": plan.packages,
         "user": desired.site.catalogue.user if plan.user else None,
