@@ -37,7 +37,8 @@ def code_link(desired: Desired, seen: dict[str, Any], _: str) -> Iterator[Findin
     name, code = seen["manifest"]["id"], desired.site.catalogue.code
     if seen["release"] != name:
         leads = f"release {seen['release']}" if seen["release"] else "no release of this host"
-        yield Finding(code, f"leads to {leads}; the last run left {name} live", keep="-")
+        yield Finding(code, f"leads to {leads}; the last run left {name} live")
+        return  # the links below it are another tree's
     for path, place in desired.links.items():
         if seen["links"].get(path) != place:
             leads = seen["links"].get(path)
@@ -45,7 +46,7 @@ def code_link(desired: Desired, seen: dict[str, Any], _: str) -> Iterator[Findin
             undo = (
                 DEPLOY if leads else f"move what it holds to {place}, then {DEPLOY}, which removes the rest"
             )
-            yield Finding(f"{code}/{path}", what, keep="-", undo=undo)
+            yield Finding(f"{code}/{path}", what, undo=undo)
 
 
 def states(desired: Desired, seen: dict[str, Any], _: str) -> Iterator[Finding]:
@@ -72,7 +73,7 @@ def states(desired: Desired, seen: dict[str, Any], _: str) -> Iterator[Finding]:
             yield Finding(unit, f"{kind} is {now.get('ActiveState', 'not there')}", since, keep)
     if stale := [unit for unit, now in units.items() if now.get("NeedDaemonReload") == "yes"]:
         what = f"{', '.join(sorted(stale))} changed on disk; systemd still has what it read before"
-        yield Finding("systemd", what, keep="-", undo="sudo systemctl daemon-reload (restarts nothing)")
+        yield Finding("systemd", what, undo="sudo systemctl daemon-reload (restarts nothing)")
 
 
 def processes(_: Desired, seen: dict[str, Any], __: str) -> Iterator[Finding]:
@@ -124,9 +125,7 @@ def files(_: Desired, seen: dict[str, Any], key: str) -> Iterator[Finding]:
             )
     for path in seen["copies"]:
         undo = "the next release has a right one; until then no deploy mends this"
-        yield Finding(
-            path, "the release's own copy was changed: a rollback would bring it", keep="-", undo=undo
-        )
+        yield Finding(path, "the release's own copy was changed: a rollback would bring it", undo=undo)
 
 
 def unlike(now: list[str] | None, wanted: list[str]) -> str:
@@ -153,8 +152,9 @@ def programs(desired: Desired, seen: dict[str, Any], key: str) -> Iterator[Findi
             yield Finding(path, unlike(now, wanted), came if changed else "", keep, lines=tuple(lines))
 
 
-def strangers(_: Desired, seen: dict[str, Any], key: str) -> Iterator[Finding]:
+def strangers(desired: Desired, seen: dict[str, Any], key: str) -> Iterator[Finding]:
     """Drop-ins, units, env files and programs that nobody deployed. No deploy removes any of them."""
+    ours = [*seen["manifest"]["enabled"], *desired.guard_units]
     for told in seen["strange_units"]:
         path, folder = told["path"], told["path"].rsplit("/", 2)[1]
         lines = tuple(diff.changes(None, told["host"], key))
@@ -163,8 +163,12 @@ def strangers(_: Desired, seen: dict[str, Any], key: str) -> Iterator[Finding]:
             unit = folder.removesuffix(".d")
             undo = f"sudo rm {path} && sudo systemctl daemon-reload, then make restart"
             yield Finding(path, f"drop-in changes {unit}", came, source(f"{UNITS}/{unit}"), undo, lines)
+        elif (unit := path.rpartition("/")[2]) in ours:
+            undo = f"sudo rm {path} && sudo systemctl daemon-reload"
+            yield Finding(
+                path, f"another file for {unit}, of which systemd takes one", came, "-", undo, lines
+            )
         elif not path.endswith("-by-hand.service"):  # what `make ml` runs while it runs
-            unit = path.rpartition("/")[2]
             undo = f"sudo systemctl disable --now {unit}; sudo rm {path}; sudo systemctl daemon-reload"
             keep = "a service of the catalogue (docs/add-a-service.md), or another name"
             yield Finding(path, "unit that no release and no deploy put there", came, keep, undo, lines)
@@ -197,7 +201,7 @@ def host(desired: Desired, seen: dict[str, Any], _: str) -> Iterator[Finding]:
         yield Finding(name, "package is missing", came, "take it out of the catalogue's packages")
     user = catalogue.user
     if account is None:
-        yield Finding(user, "user is missing", keep="-")
+        yield Finding(user, "user is missing")
         return
     came, mine = f"accounts last changed {at(account['changed'])}", f"user {user}"
     if account["shell"] != "/bin/bash":

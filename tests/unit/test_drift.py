@@ -134,6 +134,12 @@ CHANGES: list[tuple[Any, str, str, str]] = [
         "no deploy of this",
     ),
     (put("copies", value=["/opt/x"]), "/opt/x", "the release's own copy was changed", "the next release"),
+    (
+        put("strange_units", value=[{"path": f"/run/systemd/system/{LABELD}", "changed": 1.0, "host": None}]),
+        f"/run/systemd/system/{LABELD}",
+        "another file for quantlab-labeld.service",
+        f"sudo rm /run/systemd/system/{LABELD} && sudo systemctl daemon-reload",
+    ),
     (put("account", value=None), "deploy", "user is missing", DEPLOY),
     (put("account", "home", value="/srv"), "user deploy", "home is /srv", "sudo usermod --home"),
     (put("account", "uid", value=0), "user deploy", "is root under another name", "sudo usermod --uid"),
