@@ -1,13 +1,14 @@
 # Everything an operator types. `make help` lists it.
 ENV ?= lab
-export ENV LAB REV LIMIT HOSTS TO ADOPT REASON MINUTES COUNT JSON ONLY SERVICE SYMBOL DATE DRY_RUN SINCE FOLLOW LINES
+# What is typed after `make` reaches the commands by itself.
+export ENV HOSTS
 # Shells keep the height of the terminal under this name: only `make logs LINES=n` is meant.
 LINES =
 PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
 HOSTS ?= $(if $(filter split,$(ENV)),2,)
-LATER := plan drift doctor bench
+LATER := doctor bench
 
 .DEFAULT_GOAL := help
 # Every target that has a line in `make help`.
@@ -32,6 +33,9 @@ deploy: setup $(if $(filter $(ENV),$(LABS)),lab) ## bring every host to the cata
 	@$(PYTHON) run.py deploy.py
 	@$(MAKE) --no-print-directory verify
 
+plan: setup ## what a deploy would do, to the screen and to PLAN=file; `make deploy PLAN=file` does that
+	@$(PYTHON) -m operate plan
+
 rollback: setup ## back to the good release before, or to TO=release, then verify
 	@$(PYTHON) run.py rollback.py
 	@AGAINST=release $(MAKE) --no-print-directory verify
@@ -42,6 +46,9 @@ verify: setup ## check hosts against the catalogue with testinfra
 
 status: setup ## hosts and services on one screen; fails unless all are healthy (JSON=1)
 	@$(PYTHON) -m operate status
+
+drift: setup ## what on the hosts is not as the catalogue and the live release say (JSON=1)
+	@$(PYTHON) -m operate drift
 
 start stop restart: setup ## SERVICE=name, or all: documented order up, its reverse down
 	@$(PYTHON) -m operate $@

@@ -22,6 +22,7 @@ if seen is not None:
     elif plan.empty:
         base.nothing(name=f"Nothing to change: release {plan.release} is live")
     else:
+        release.agree()  # with PLAN=: all hosts as planned, or none is touched
         base.provision(plan)
         release.lock(plan)
         release.prepare(plan)

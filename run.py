@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+from operations.pinned import pinned
 from stack.desired import load
 from stack.errors import Refused
 from stack.site import ROOT
@@ -24,6 +25,7 @@ def main(arguments: list[str]) -> int:
     try:
         load()
         load_site().chosen(limit)
+        pinned()
     except Refused as refused:
         for reason in refused.reasons:
             print(f"refused: {reason}", file=sys.stderr)

@@ -28,10 +28,10 @@ class Look(FactBase[dict[str, Any]]):
         return seen
 
 
-def look(host: Host, desired: Desired) -> dict[str, Any] | None:
-    """Observe a host; None when it could not be looked at (pyinfra has then said why and dropped it)."""
+def request(desired: Desired) -> dict[str, Any]:
+    """What host/look.py is asked."""
     catalogue = desired.site.catalogue
-    request = {
+    return {
         "code": catalogue.code,
         "user": catalogue.user,
         "packages": catalogue.packages,
@@ -40,8 +40,12 @@ def look(host: Host, desired: Desired) -> dict[str, Any] | None:
         "units": [*desired.enabled, *GUARDS],
         "ports": [service.port for service in desired.services if service.port],
     }
+
+
+def look(host: Host, desired: Desired) -> dict[str, Any] | None:
+    """Observe a host; None when it could not be looked at (pyinfra has then said why and dropped it)."""
     source = (ROOT / "host" / "look.py").read_text()
-    stdin = [json.dumps(source), json.dumps(request)]
+    stdin = [json.dumps(source), json.dumps(request(desired))]
     try:
         return host.get_fact(Look, _sudo=True, _stdin=stdin)
     except EOFError:  # pyinfra asked for the password where nobody can type

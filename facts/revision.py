@@ -27,12 +27,13 @@ def resolve(settings: Settings, name: str | None = None) -> Revision:
         return _known[key]
 
 
-def _git(*arguments: str) -> str:
+def git(*arguments: str, timeout: int = 60) -> str:
+    """Run git on the controller. Raises Refused with its last line when it fails."""
     env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=60, env=env)
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=timeout, env=env)
     except subprocess.TimeoutExpired:
-        raise Refused(f"git {arguments[0]}: no answer within 60 s") from None
+        raise Refused(f"git {arguments[0]}: no answer within {timeout} s") from None
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
         raise Refused(f"git {arguments[0]}: {lines[-1]}")
@@ -42,7 +43,7 @@ def _git(*arguments: str) -> str:
 def _resolve(settings: Settings, name: str) -> Revision:
     repository = settings.repository
     try:
-        listing = _git("ls-remote", repository, name, f"{name}^{{}}")
+        listing = git("ls-remote", repository, name, f"{name}^{{}}")
     except Refused as refused:
         raise Refused(f"git remote {repository} cannot be read: {refused}") from None
     refs = {ref: commit for commit, ref in (line.split("\t") for line in listing.splitlines())}
@@ -59,8 +60,8 @@ def _resolve(settings: Settings, name: str) -> Revision:
 def _full(repository: str, name: str) -> str:
     """Complete an abbreviated commit; needs the commits alone, so nothing else is fetched."""
     with tempfile.TemporaryDirectory() as folder:
-        _git("clone", "--quiet", "--bare", "--filter=tree:0", repository, folder)
+        git("clone", "--quiet", "--bare", "--filter=tree:0", repository, folder)
         try:
-            return _git("-C", folder, "rev-parse", "--verify", f"{name}^{{commit}}").strip()
+            return git("-C", folder, "rev-parse", "--verify", f"{name}^{{commit}}").strip()
         except Refused:
             raise Refused(f"commit {name} is not in {repository}") from None

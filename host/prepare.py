@@ -151,7 +151,7 @@ def build(request: dict[str, Any], code: Path, item: dict[str, str]) -> str:
     if not lock.exists():
         raise Failed(f"build of {item['path']}: {lock.name} is missing at commit {request['commit'][:12]}")
     version = run(["node" if node else "python3", "--version"], what="runtime").strip()
-    key = hashlib.sha256(f"{item['path']}\n{version}\n".encode() + lock.read_bytes()).hexdigest()
+    key = dependencies(item["path"], version, lock.read_bytes())
     found = reusable(item["path"], folder, key)
     if found and found.parts:
         run(["cp", "--archive", "--link", str(found), str(where / folder)], what="reuse of dependencies")
@@ -181,6 +181,11 @@ def build(request: dict[str, Any], code: Path, item: dict[str, str]) -> str:
             env=request["env"] | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
         )
     return key
+
+
+def dependencies(path: str, version: str, lock: bytes) -> str:
+    """What installed dependencies depend on. stack/restarts.py foretells it: change both."""
+    return hashlib.sha256(f"{path}\n{version}\n".encode() + lock).hexdigest()
 
 
 def reusable(path: str, folder: str, key: str) -> Path | None:

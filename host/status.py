@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import activate
 import lock
 import look
 import pending
@@ -47,7 +46,7 @@ def status(request: dict[str, Any]) -> dict[str, Any]:
         "state": store.state(name).get("state"),
         "pending": {key: marker[key] for key in ("id", "kind", "by")} if marker else None,
         "lock": lock.holder(),
-        "drift": [path for path in manifest["files"] if activate.differs(str(name), path)],
+        "drift": store.changed(name),
         "services": services,
         "timers": [timer(units[unit], units[job]) for unit, job in zip(timers, jobs, strict=True)],
     }

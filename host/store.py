@@ -50,6 +50,12 @@ def place(name: str, path: str) -> Path:
     return RELEASES / name / "code" / path[len(code) + 1 :] if path.startswith(f"{code}/") else Path(path)
 
 
+def changed(name: str | None) -> list[str]:
+    """The files that are not on the host as a release put them: content, owner or mode."""
+    files = manifest(name).get("files", {})
+    return [path for path, wanted in files.items() if look.described(str(place(str(name), path))) != wanted]
+
+
 def live(code: str | Path) -> str | None:
     """The release that the code link leads to."""
     place = Path(code)

@@ -17,15 +17,17 @@ import sys  # noqa: E402
 
 import gevent  # noqa: E402
 
-from operate import control, history, locks, logs, research, status  # noqa: E402
+from operate import control, drift, history, locks, logs, plan, research, status  # noqa: E402
 from stack.errors import Refused  # noqa: E402
 
 COMMANDS = {
     "collector": research.collector,
+    "drift": drift.show,
     "history": history.show,
     "lock": locks.lock,
     "logs": logs.show,
     "ml": research.ml,
+    "plan": plan.show,
     "restart": lambda: control.control("restart"),
     "runs": research.runs,
     "start": lambda: control.control("start"),

@@ -11,9 +11,11 @@ from pyinfra import host
 
 from facts.revision import resolve
 from facts.tree import tree
+from operations.pinned import held, pinned
 from stack.desired import Desired
 from stack.errors import Refused
 from stack.plan import Plan, Run, plan, rollback
+from stack.planfile import revision as pinned_revision
 
 _NOW = time.strftime("%Y%m%d-%H%M%S", time.gmtime())  # one name for all hosts of a run
 
@@ -26,13 +28,15 @@ def run() -> Run:
 def planned(wanted: Desired, seen: dict[str, Any]) -> Plan:
     """The plan of a deploy to one host; a revision that cannot be resolved is a refusal like any other."""
     try:
-        revision = resolve(wanted.site.settings)
+        document = pinned()
+        revision = pinned_revision(document) if document else resolve(wanted.site.settings)
     except Refused as refused:
         return Plan(wanted, refusals=list(refused.reasons))
     if seen.get("code") == "tree":
         seen |= {"tree": tree(host, wanted)}
-    adopt = os.environ.get("ADOPT", "") not in ("", "0")
-    return plan(wanted, seen, revision, f"{_NOW}-{revision.commit[:7]}", run(), adopt=adopt)
+    adopt = document["adopt"] if document else os.environ.get("ADOPT", "") not in ("", "0")
+    found = plan(wanted, seen, revision, f"{_NOW}-{revision.commit[:7]}", run(), adopt=adopt)
+    return held(found, seen, document) if document else found
 
 
 def planned_rollback(wanted: Desired, seen: dict[str, Any]) -> Plan:
@@ -44,5 +48,6 @@ _RUN = Run(
     # run.py gives the run its name, so that it can end what an interrupt cut off.
     id=os.environ.get("QUANTLAB_RUN") or f"{_NOW}-{secrets.token_hex(3)}",
     by=f"{getpass.getuser()}@{socket.gethostname()}",
-    reason=os.environ.get("REASON") or f"deploy of {os.environ.get('REV') or 'the default branch'}",
+    reason=os.environ.get("REASON")
+    or f"deploy of {os.environ.get('PLAN') or os.environ.get('REV') or 'the default branch'}",
 )

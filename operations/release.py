@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Generator
 from typing import Any
 
@@ -40,6 +41,20 @@ def refused(plan: Plan) -> Commands:
         code = plan.desired.site.catalogue.code
         yield command("record", kind=plan.kind, code=code, why="; ".join(plan.refusals))
     yield FunctionCommand(fail, [plan.refusals], {})
+
+
+def agree() -> None:
+    """With a plan file nothing is touched anywhere unless every host is still as it was planned."""
+    if os.environ.get("PLAN"):
+        agreed(name="Compare with the plan")
+
+
+@operation(is_idempotent=False)
+def agreed() -> Commands:
+    if lost := sorted(host.name for host in state.failed_hosts):
+        yield FunctionCommand(
+            fail, [[f"{', '.join(lost)} cannot go as planned: nothing was changed here"]], {}
+        )
 
 
 def lock(plan: Plan) -> None:
