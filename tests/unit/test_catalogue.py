@@ -140,8 +140,8 @@ def test_each_mistake_in_a_service_is_refused_by_key(
         (lambda s, _: s["labeld"].update(name="featurexd"), "service featurexd: name: featurexd is"),
         (lambda _, raw: raw.update(servics=[]), "servics: unknown key"),
         (lambda _, raw: raw.update(version=2), "version: "),
-        (lambda _, raw: raw["packages"].append("jq; reboot"), "packages: 10: "),
-        (lambda _, raw: raw["packages"].append("-o=x"), "packages: 10: "),
+        (lambda _, raw: raw["packages"].append("jq; reboot"), "packages: 11: "),
+        (lambda _, raw: raw["packages"].append("-o=x"), "packages: 11: "),
         (lambda _, raw: raw["timers"][0].update(schedule="daily\nX=1"), "timer ml-scheduler: schedule: "),
         (
             lambda s, _: s["strategyd"].update(shared=[{"path": "services/strategyd/runs", "kind": "file"}]),
