@@ -2,10 +2,11 @@
 
 import os
 import re
-import subprocess
 import tempfile
 import threading
 
+from facts.git import git
+from facts.signature import require_signature
 from stack.errors import Refused
 from stack.plan import Revision
 from stack.settings import Settings
@@ -17,32 +18,23 @@ _known: dict[tuple[str, str], Revision] = {}
 def resolve(settings: Settings, name: str | None = None) -> Revision:
     """The commit that `name` (default: $REV, else the branch of the settings) means now.
 
-    Raises Refused when the remote cannot be reached or knows no such revision.
+    Raises Refused when the remote cannot be reached or knows no such revision, or none whom the settings
+    name has signed it.
     """
     name = name or os.environ.get("REV") or settings.branch
     with _lock:  # hosts are planned side by side; they must all get the same answer
         key = (settings.repository, name)
         if key not in _known:
-            _known[key] = _resolve(settings, name)
+            found = _resolve(settings, name)
+            require_signature(settings, name, found.commit)
+            _known[key] = found
         return _known[key]
-
-
-def _git(*arguments: str) -> str:
-    env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=60, env=env)
-    except subprocess.TimeoutExpired:
-        raise Refused(f"git {arguments[0]}: no answer within 60 s") from None
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["no reason given"]
-        raise Refused(f"git {arguments[0]}: {lines[-1]}")
-    return done.stdout
 
 
 def _resolve(settings: Settings, name: str) -> Revision:
     repository = settings.repository
     try:
-        listing = _git("ls-remote", repository, name, f"{name}^{{}}")
+        listing = git("ls-remote", repository, name, f"{name}^{{}}")
     except Refused as refused:
         raise Refused(f"git remote {repository} cannot be read: {refused}") from None
     refs = {ref: commit for commit, ref in (line.split("\t") for line in listing.splitlines())}
@@ -59,8 +51,8 @@ def _resolve(settings: Settings, name: str) -> Revision:
 def _full(repository: str, name: str) -> str:
     """Complete an abbreviated commit; needs the commits alone, so nothing else is fetched."""
     with tempfile.TemporaryDirectory() as folder:
-        _git("clone", "--quiet", "--bare", "--filter=tree:0", repository, folder)
+        git("clone", "--quiet", "--bare", "--filter=tree:0", repository, folder)
         try:
-            return _git("-C", folder, "rev-parse", "--verify", f"{name}^{{commit}}").strip()
+            return git("rev-parse", "--verify", f"{name}^{{commit}}", cwd=folder).strip()
         except Refused:
             raise Refused(f"commit {name} is not in {repository}") from None

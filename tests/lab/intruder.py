@@ -1,5 +1,8 @@
-"""Runs as a service would, in its sandbox, and tries what a service that was broken into might try. Prints what
-it got, as JSON: for each try None, or why it was refused. Its argument: what the test knows of the host, as JSON."""
+"""Runs as a service would, in its sandbox, and tries what one that was broken into might try.
+
+Prints what it got, as JSON: for each try None, or why it was refused. Its argument is what the test knows of
+the host, as JSON.
+"""
 
 import ctypes
 import json
