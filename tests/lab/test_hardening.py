@@ -5,7 +5,7 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyrage
@@ -153,3 +153,31 @@ def test_a_token_that_no_env_file_can_carry_is_delivered(host: Machine, odd_toke
     assert sorted(files) == sorted(f"{u[:-8]}.STRATEGYD_TOKEN root:root 600" for u in users)
     assert host.sh("cat /etc/quantlab/credentials/quantlab-worker.STRATEGYD_TOKEN") == odd_token
     assert host.sh("grep -l 'and so' /etc/quantlab/*.env", check=False) == ""
+
+
+# What an install script might look for: files, environments, its own included.
+SPY = "(id -Gn; env; cat {CODE}/core/.env /etc/quantlab/*.env /proc/[0-9]*/environ) > spied 2>/dev/null || exit 0"
+
+
+def test_install_scripts_run_only_where_allowed_and_get_at_no_secret(
+    host: Machine, edition: Edition, branch: Callable[[str, dict[str, str]], str]
+) -> None:
+    files = {}
+    for name in ("labeld", "backtestd"):
+        folder = f"services/{name}"
+        package = json.loads((ROOT / "reference/quantlab-backend" / folder / "package.json").read_text())
+        package["scripts"]["preinstall"] = SPY.replace("{CODE}", CODE)
+        lock = (ROOT / "reference/quantlab-backend" / folder / "package-lock.json").read_text()
+        files |= {f"{folder}/package.json": json.dumps(package), f"{folder}/package-lock.json": f"{lock}\n"}
+    edition.edit(
+        "group_data/catalogue.yaml", "build: services/labeld", "build: services/labeld\n    scripts: true"
+    )
+    result = deploy_from(edition, REV=branch("spying", files))
+    assert result.code == 0, result.text
+    assert host.sh(f"ls {CODE}/services/*/spied") == f"{CODE}/services/labeld/spied"
+    spied = host.sh(f"cat {CODE}/services/labeld/spied | tr '\\0' '\\n'")
+    assert spied.splitlines()[0] == "nogroup"
+    assert "npm_lifecycle_event=preinstall" in spied
+    known = state.read(ROOT, NAME)
+    secrets = vault.open_vault(Path(known.secrets), Path(known.identity), CATALOGUE.secrets)
+    assert [name for name, value in secrets.items() if value in spied] == []

@@ -89,6 +89,7 @@ def test_a_list_of_signers_that_is_not_there_is_named(signed: Signed) -> None:
 
 
 GPG = """#!/bin/sh
+cat >/dev/null
 case "$*" in
     *--verify*) printf '\\n[GNUPG:] GOODSIG 0 Somebody\\n[GNUPG:] TRUST_ULTIMATE 0 pgp\\n' ;;
     *)
