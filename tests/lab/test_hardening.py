@@ -156,17 +156,17 @@ def test_a_token_that_no_env_file_can_carry_is_delivered(host: Machine, odd_toke
 
 
 # What an install script might look for: files, environments, its own included.
-SPY = "(id -Gn; env; cat {CODE}/core/.env /etc/quantlab/*.env /proc/[0-9]*/environ) > spied 2>/dev/null || exit 0"
+SPY = f"(id -Gn; env; cat {CODE}/core/.env {ENV}/*.env /proc/[0-9]*/environ) > spied 2>/dev/null || exit 0"
 
 
 def test_install_scripts_run_only_where_allowed_and_get_at_no_secret(
     host: Machine, edition: Edition, branch: Callable[[str, dict[str, str]], str]
 ) -> None:
-    files = {}
+    files: dict[str, str] = {}
     for name in ("labeld", "backtestd"):
         folder = f"services/{name}"
         package = json.loads((ROOT / "reference/quantlab-backend" / folder / "package.json").read_text())
-        package["scripts"]["preinstall"] = SPY.replace("{CODE}", CODE)
+        package["scripts"]["preinstall"] = SPY
         lock = (ROOT / "reference/quantlab-backend" / folder / "package-lock.json").read_text()
         files |= {f"{folder}/package.json": json.dumps(package), f"{folder}/package-lock.json": f"{lock}\n"}
     edition.edit(
