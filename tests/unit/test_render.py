@@ -78,6 +78,26 @@ def test_every_service_is_well_sandboxed(installed: tuple[Path, list[str]]) -> N
     assert done.returncode == 0, done.stdout
 
 
+def test_limits_are_the_catalogues() -> None:
+    text = units(wanted(site()))
+    for line in ("MemoryHigh=921M", "MemoryMax=1G", "CPUQuota=200%", "TasksMax=128", "OOMPolicy=continue"):
+        assert line in text["quantlab-worker.service"].splitlines()
+    for line in ("MemoryHigh=460M", "MemoryMax=512M", "CPUQuota=100%", "TasksMax=64", "OOMPolicy=stop"):
+        assert line in text["quantlab-labeld.service"].splitlines()
+
+
+def test_a_service_writes_only_what_is_its_own() -> None:
+    runs, text = "/opt/quantlab/shared/services/strategyd/runs", units(wanted(site()))
+    written = {
+        name: re.findall(r"^(?:BindPaths|ReadWritePaths)=(.*)", unit, re.M) for name, unit in text.items()
+    }
+    assert written["quantlab-collector.service"] == ["/opt/quantlab/spool"]
+    assert written["quantlab-strategyd.service"] == written["quantlab-run-observer.service"] == [runs]
+    assert written["quantlab-observer.service"] == ["/opt/quantlab/shared/core/observer-api/server.log"]
+    assert f"BindReadOnlyPaths={runs}" in text["quantlab-observer.service"].splitlines()
+    assert written["quantlab-labeld.service"] == []
+
+
 def test_units_start_in_the_documented_order() -> None:
     for host in hosts():
         previous = ""
