@@ -6,7 +6,7 @@ A bare clone without file contents, made once for all hosts, and only for a plan
 import tempfile
 from types import TracebackType
 
-from facts.revision import git
+from facts.git import git
 from stack.errors import Refused
 
 
@@ -31,7 +31,7 @@ class Commits:
             git("clone", *filtered, self._repository, self._folder.name, timeout=600)
             self._there = True
         if arguments not in self._said:
-            self._said[arguments] = git("-C", self._folder.name, *arguments)
+            self._said[arguments] = git(*arguments, cwd=self._folder.name)
         return self._said[arguments]
 
     def subjects(self, base: str | None, target: str) -> list[str] | None:

@@ -2,10 +2,11 @@
 
 import os
 import re
-import subprocess
 import tempfile
 import threading
 
+from facts.git import git
+from facts.signature import require_signature
 from stack.errors import Refused
 from stack.plan import Revision
 from stack.settings import Settings
@@ -17,27 +18,17 @@ _known: dict[tuple[str, str], Revision] = {}
 def resolve(settings: Settings, name: str | None = None) -> Revision:
     """The commit that `name` (default: $REV, else the branch of the settings) means now.
 
-    Raises Refused when the remote cannot be reached or knows no such revision.
+    Raises Refused when the remote cannot be reached or knows no such revision, or none whom the settings
+    name has signed it.
     """
     name = name or os.environ.get("REV") or settings.branch
     with _lock:  # hosts are planned side by side; they must all get the same answer
         key = (settings.repository, name)
         if key not in _known:
-            _known[key] = _resolve(settings, name)
+            found = _resolve(settings, name)
+            require_signature(settings, name, found.commit)
+            _known[key] = found
         return _known[key]
-
-
-def git(*arguments: str, timeout: int = 60) -> str:
-    """Run git on the controller. Raises Refused with its last line when it fails."""
-    env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=timeout, env=env)
-    except subprocess.TimeoutExpired:
-        raise Refused(f"git {arguments[0]}: no answer within {timeout} s") from None
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["no reason given"]
-        raise Refused(f"git {arguments[0]}: {lines[-1]}")
-    return done.stdout
 
 
 def _resolve(settings: Settings, name: str) -> Revision:
@@ -62,6 +53,6 @@ def _full(repository: str, name: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         git("clone", "--quiet", "--bare", "--filter=tree:0", repository, folder)
         try:
-            return git("-C", folder, "rev-parse", "--verify", f"{name}^{{commit}}").strip()
+            return git("rev-parse", "--verify", f"{name}^{{commit}}", cwd=folder).strip()
         except Refused:
             raise Refused(f"commit {name} is not in {repository}") from None

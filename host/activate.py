@@ -18,6 +18,7 @@ from common import RELEASES, UNITS, Failed, link, link_shared, part, run, show, 
 
 GUARDS = [f"quantlab-{name}" for name in ("deadman.timer", "deadman.service")]
 GUARDS += ["quantlab-early-boot.service", "quantlab-late-boot.service"]
+FIREWALL = "quantlab-firewall.service"
 
 
 def activate(request: dict[str, Any]) -> dict[str, Any]:
@@ -141,13 +142,16 @@ def replace(
     timers = [unit for unit in manifest["enabled"] if unit.endswith(".timer")]
     if timers:
         run(["systemctl", "start", *timers], what="systemd")
+    if FIREWALL in manifest["enabled"]:  # whoever it locks out cannot confirm, so the host goes back
+        run(["systemctl", "reload-or-restart", FIREWALL], what="firewall")
 
 
 def unknown() -> dict[str, Any]:
     """What lies on the host when the release that put it there was deleted by hand: all of our names."""
     units = tree.unit_files(GUARDS)
+    ours = [path for path in tree.ENV.rglob("*") if path.is_file()]
     return {
-        "files": {str(path): [] for path in [*tree.env_files(), *units]},
+        "files": {str(path): [] for path in [*ours, *units]},
         "enabled": [unit.name for unit in units],
     }
 

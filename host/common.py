@@ -92,11 +92,13 @@ def run(
     *,
     what: str,
     user: str | None = None,
+    group: str | None = None,
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
     timeout: float = 600,
 ) -> str:
-    """Run a command, as `user` if given, and return its output; raise Failed with its last lines."""
+    """Run a command, as `user` if given (in `group` alone, or else the user's own), and return its output;
+    raise Failed with its last lines."""
     environment = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LC_ALL": "C.UTF-8",
@@ -105,7 +107,8 @@ def run(
     if user:
         account = pwd.getpwnam(user)
         environment["HOME"] = account.pw_dir
-        who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        of = grp.getgrnam(group).gr_gid if group else account.pw_gid
+        who = {"user": account.pw_uid, "group": of, "extra_groups": []}
     try:
         done: subprocess.CompletedProcess[str] = subprocess.run(
             command,

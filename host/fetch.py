@@ -18,7 +18,7 @@ def fetch(request: dict[str, Any]) -> dict[str, Any]:
         return {}
     told = next(s for s in manifest["catalogue"]["services"] if s["name"] == request["service"])
     auth = (told["health"].get("http") or {}).get("auth")
-    headers = {"Authorization": f"Bearer {token(told['env_file'], auth)}"} if auth else {}
+    headers = {"Authorization": f"Bearer {token(told, auth)}"} if auth else {}
     return {path: get(told, path, headers) for path in request["paths"]}
 
 

@@ -66,9 +66,10 @@ def units(names: list[str], properties: str = PROPERTIES) -> dict[str, dict[str,
 
 
 def listeners(ports: list[int]) -> dict[str, list[str]]:
-    """Who listens on each port: [process name, pid, unit], from /proc alone."""
+    """Who listens on each port: [process name, pid, unit], from /proc alone. The first process's view is
+    the host's; what asks may have no network itself."""
     inodes: dict[str, int] = {}
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for table in ("/proc/1/net/tcp", "/proc/1/net/tcp6"):
         if not Path(table).exists():
             continue
         for line in Path(table).read_text().splitlines()[1:]:

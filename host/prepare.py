@@ -18,6 +18,7 @@ from common import MIRROR, RELEASES, Failed, link_shared, run, write
 
 # What the manifest takes over from the request as it is.
 TOLD = ("id", "digest", "commit", "revision", "code", "user", "enabled", "shared", "catalogue")
+STRANGERS = "nogroup"  # what others wrote is built as the user, but without the group that may read core/.env
 BUILT = {"node": "node_modules", "python": ".venv"}  # where each runtime's dependencies are put
 
 
@@ -140,7 +141,7 @@ def check_out(request: dict[str, Any], code: Path) -> None:
     exclude.write_text("".join(f"/{path}\n" for path in ours))
 
 
-def build(request: dict[str, Any], code: Path, item: dict[str, str]) -> str:
+def build(request: dict[str, Any], code: Path, item: dict[str, Any]) -> str:
     """Install one tree's dependencies, or take them from a release whose lock file is the same.
 
     Returns the key that they depend on: lock file, folder and runtime version.
@@ -151,7 +152,7 @@ def build(request: dict[str, Any], code: Path, item: dict[str, str]) -> str:
     if not lock.exists():
         raise Failed(f"build of {item['path']}: {lock.name} is missing at commit {request['commit'][:12]}")
     version = run(["node" if node else "python3", "--version"], what="runtime").strip()
-    key = dependencies(item["path"], version, lock.read_bytes())
+    key = dependencies(item["path"], version, lock.read_bytes(), item["scripts"])
     found = reusable(item["path"], folder, key)
     if found and found.parts:
         run(["cp", "--archive", "--link", str(found), str(where / folder)], what="reuse of dependencies")
@@ -159,10 +160,11 @@ def build(request: dict[str, Any], code: Path, item: dict[str, str]) -> str:
         return key
     what, user = f"build of {item['path']}", request["user"]
     if node:
-        npm = ["npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"]
-        run(npm, what=what, user=user, cwd=where, env=request["env"])
+        npm = ["npm", "ci", "--omit=dev", "--no-audit", "--no-fund"]
+        npm += [] if item["scripts"] else ["--ignore-scripts"]
+        run(npm, what=what, user=user, group=STRANGERS, cwd=where, env=request["env"])
     else:
-        run(["python3", "-m", "venv", ".venv"], what=what, user=user, cwd=where)
+        run(["python3", "-m", "venv", ".venv"], what=what, user=user, group=STRANGERS, cwd=where)
         pip = [
             ".venv/bin/python3",
             "-m",
@@ -177,15 +179,17 @@ def build(request: dict[str, Any], code: Path, item: dict[str, str]) -> str:
             pip,
             what=what,
             user=user,
+            group=STRANGERS,
             cwd=where,
             env=request["env"] | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
         )
     return key
 
 
-def dependencies(path: str, version: str, lock: bytes) -> str:
+def dependencies(path: str, version: str, lock: bytes, scripts: bool) -> str:
     """What installed dependencies depend on. stack/restarts.py foretells it: change both."""
-    return hashlib.sha256(f"{path}\n{version}\n".encode() + lock).hexdigest()
+    more = "scripts\n" if scripts else ""
+    return hashlib.sha256(f"{path}\n{version}\n{more}".encode() + lock).hexdigest()
 
 
 def reusable(path: str, folder: str, key: str) -> Path | None:

@@ -1,7 +1,7 @@
 """Asks a service whether it is healthy, as the catalogue says. Used by the unit itself and the gate.
 
 Exit 0: healthy. Exit 1: not, with the reason on stderr. Tokens are read from the environment variable
-that --auth names, so that no process list shows them.
+or the unit's credential that --auth names, so that no process list shows them.
 """
 
 import argparse
@@ -37,11 +37,26 @@ def tcp_reason(port: int) -> str | None:
     return None
 
 
+def secret(name: str) -> str:
+    """A value that the unit was given: in its environment or, if that cannot carry it, as a credential."""
+    file = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent"), name)
+    return os.environ.get(name) or (file.read_text() if file.exists() else "")
+
+
+def is_there(pid: str) -> bool:
+    """Asked by a signal that does nothing: /proc shows a unit's programs no process of another's."""
+    try:
+        os.kill(int(pid), 0)
+    except (OSError, ValueError):  # gone (or its number is another user's by now), or none is named
+        return False
+    return True
+
+
 def stable_reason(pid: str, seconds: float) -> str | None:
     """None when the process is still there after so many seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if not Path(f"/proc/{pid}").exists():
+        if not is_there(pid):
             return f"process {pid} ended within {seconds:g} s"
         time.sleep(POLL)
     return None
@@ -49,11 +64,11 @@ def stable_reason(pid: str, seconds: float) -> str | None:
 
 def ask(options: argparse.Namespace) -> str | None:
     if options.kind == "http":
-        token = os.environ.get(options.auth, "") if options.auth else None
+        token = secret(options.auth) if options.auth else None
         return http_reason(options.port, options.path, options.status, token)
     if options.kind == "tcp":
         return tcp_reason(options.port)
-    return stable_reason(os.environ.get("MAINPID", "0"), options.seconds)
+    return stable_reason(os.environ.get("MAINPID", ""), options.seconds)
 
 
 def main() -> int:
@@ -69,7 +84,7 @@ def main() -> int:
     end = time.monotonic() + options.wait
     pid = os.environ.get("MAINPID")
     while reason := ask(options):
-        gone = pid is not None and not Path(f"/proc/{pid}").exists()
+        gone = pid is not None and not is_there(pid)
         if gone or time.monotonic() >= end:
             print(f"not healthy: {'its process has ended' if gone else reason}", file=sys.stderr)
             return 1

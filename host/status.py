@@ -77,14 +77,17 @@ def unhealthy(told: dict[str, Any]) -> str | None:
     """Why a service's probe is not answered as it should be; None when it is, or when it has none."""
     health, port = told.get("health", {}), int(told.get("port") or 0)
     if http := health.get("http"):
-        secret = token(told["env_file"], http["auth"]) if http.get("auth") else None
+        secret = token(told, http["auth"]) if http.get("auth") else None
         return probe.http_reason(port, http["path"], http["status"], secret)
     return probe.tcp_reason(port) if health.get("tcp") else None
 
 
-def token(env_file: str, name: str) -> str:
+def token(told: dict[str, Any], name: str) -> str:
     """A secret of a service, for its probe alone: it is never part of an answer."""
-    file = Path("/etc/quantlab") / env_file
+    credential = Path(f"/etc/quantlab/credentials/{told['unit']}.{name}")
+    if credential.exists():
+        return credential.read_text()
+    file = Path("/etc/quantlab") / told["env_file"]
     text = file.read_text() if file.exists() else ""
     found = re.search(rf"^{name}='?(.*?)'?$", text, re.MULTILINE)
     return found[1] if found else ""

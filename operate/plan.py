@@ -19,7 +19,7 @@ from operate.table import as_json, complain, print_json
 from operations.planning import run
 from stack.desired import Desired, load
 from stack.forecast import forecast
-from stack.plan import Revision, plan
+from stack.plan import Revision, builds, plan
 from stack.planfile import VERSION, Document, Seal, bound, common, sealed
 from stack.restarts import LOCKS, Code, dependencies, restarts, service_digest
 from stack.site import ROOT
@@ -91,17 +91,17 @@ def code_of(
 ) -> Code:
     """The parts of the code that decide which services start anew."""
     versions = seen.get("versions", {})
-    builds = {s.build: s.runtime for s in desired.services}
-    locks = {
-        path: commits.text(revision.commit, f"{path}/{LOCKS[kind]}") or "" for path, kind in builds.items()
-    }
+
+    def key(build: dict[str, Any]) -> str:
+        path, kind = build["path"], build["runtime"]
+        lock = commits.text(revision.commit, f"{path}/{LOCKS[kind]}") or ""
+        version = versions.get("node" if kind == "node" else "python3", "")
+        return dependencies(path, version, lock, build["scripts"])
+
     return Code(
         before={s.name: commits.trees(base, s.paths) if base else "" for s in desired.services},
         after={s.name: commits.trees(revision.commit, s.paths) for s in desired.services},
-        built={
-            path: dependencies(path, versions.get("node" if kind == "node" else "python3", ""), locks[path])
-            for path, kind in builds.items()
-        },
+        built={build["path"]: key(build) for build in builds(desired)},
     )
 
 

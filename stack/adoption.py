@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from typing import Any
 
+from stack import firewall
 from stack.desired import Desired
 from stack.render import UNITS
 
@@ -30,6 +31,12 @@ def differences(desired: Desired, tree: dict[str, Any], commit: str, observed: d
         elif observed["files"][path][0] != desired.files[path].sha256:
             found.append(f"{path}: would be replaced")
     there = {*tree["env"], *tree["units"]}
+    if firewall.RULES in desired.files and f"{UNITS}/{firewall.UNIT}" not in tree["units"]:
+        ports = ", ".join(map(str, firewall.opened(desired.site, desired.host)))
+        found.append(
+            f"network: connections from elsewhere to ports other than {ports} would be refused, but "
+            "for those of hosts of the inventory (docs/hardening.md)"
+        )
     new = [p for p in desired.files if p.startswith(("/etc/quantlab/", UNITS)) and p not in there]
     return found + [f"{path}: would come" for path in new]
 

@@ -68,6 +68,23 @@ class Shared(Model):
 
     path: TreePath
     kind: Literal["directory", "file"]
+    write: bool = True  # false: this program only reads it
+
+
+class Limits(Model):
+    """What a program, with all that it starts, may take of its host."""
+
+    memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*[MG]$")] = "512M"
+    cpu: Annotated[str, Field(pattern=r"^[1-9][0-9]*%$")] = "100%"  # of one processor
+    tasks: Annotated[int, Field(ge=1, le=65536)] = 64
+    files: Annotated[int, Field(ge=64, le=1048576)] = 4096
+    # Out of memory: stop the unit (it starts again), or go on with what was not killed.
+    oom: Literal["stop", "continue"] = "stop"
+
+    @property
+    def high(self) -> int:
+        """Megabytes from which on it is slowed down and made to give memory back."""
+        return int(self.memory[:-1]) * (1024 if self.memory.endswith("G") else 1) * 9 // 10
 
 
 class Program(Model):
@@ -84,6 +101,9 @@ class Program(Model):
     paths: Annotated[tuple[TreePath, ...], Field(min_length=1)]
     shared: tuple[Shared, ...] = ()
     writes: tuple[HostPath, ...] = ()
+    outside: bool = False  # talks to more than services: S3, a feed
+    scripts: bool = False  # its build may run the install scripts of packages
+    limits: Limits = Limits()
 
 
 class Service(Program):
@@ -184,10 +204,11 @@ def overlaps(catalogue: Catalogue, program: Program) -> list[str]:
     """Why a shared path of `program` cannot be a link: it is two things, or something else lies in it."""
     needed = {path for p in catalogue.programs for path in (p.directory, p.build)} | {catalogue.dotenv.path}
     found = []
+    kinds = {item.path: item.kind for item in catalogue.shared}
     for item in program.shared:
-        if item not in catalogue.shared:
+        if item.kind != kinds[item.path]:
             found.append(f"{item.path} is both file and directory")
-        inside = needed | {other.path for other in catalogue.shared} - {item.path}
+        inside = needed | kinds.keys() - {item.path}
         found += [f"{path} lies in {item.path}" for path in sorted(inside) if within(path, item.path)]
     return found
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from stack.catalogue import Service
 from stack.errors import Refused
-from stack.render import SHARED, UNITS, File, Renderer
+from stack.firewall import UNIT as FIREWALL
+from stack.render import SHARED, UNITS, File, Renderer, credentials
 from stack.settings import Network
 from stack.site import ROOT, Host, Site
 from stack.site import load as load_site
@@ -51,6 +52,7 @@ def desired(site: Site, host: Host, secrets: dict[str, str]) -> Desired:
     catalogue, user = site.catalogue, site.catalogue.user
     services, timers = site.services_on(host), site.timers_on(host)
     directories = {"/etc/quantlab": File("", 0o755), "/opt/quantlab": File("", 0o755)}
+    directories["/etc/quantlab/credentials"] = File("", 0o700)
     directories |= {path: File("", 0o750, user, user) for path in catalogue.data}
     directories["/var/lib/quantlab"] = File("", 0o700)
     links = {item.path: f"{SHARED}/{item.path}" for item in catalogue.shared}
@@ -76,6 +78,7 @@ def desired(site: Site, host: Host, secrets: dict[str, str]) -> Desired:
         logs=logs,
         links=links,
         enabled=[
+            *([FIREWALL] if site.settings.firewall.enabled else []),
             "quantlab.target",
             *(f"{service.unit}.service" for service in services),
             *(f"{timer.unit}.timer" for timer in timers),
@@ -116,9 +119,10 @@ def digest(commit: str, files: dict[str, File]) -> str:
     return hashlib.sha256("\n".join([commit, *lines]).encode()).hexdigest()
 
 
-def unit_files(service: Service) -> list[str]:
+def unit_files(service: Service, files: dict[str, File]) -> list[str]:
     """The files of a release that concern one service."""
-    return [f"/etc/quantlab/{service.env_file}", f"{UNITS}/{service.unit}.service"]
+    own = [f"/etc/quantlab/{service.env_file}", f"{UNITS}/{service.unit}.service"]
+    return own + [path for path in files if path.startswith(credentials(service))]
 
 
 @functools.cache

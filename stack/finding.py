@@ -40,10 +40,16 @@ def source(path: str) -> str:
         return f"write it into host/{name}, then deploy"
     if path.startswith("/etc/apt/"):
         return "write it into network.apt_sources of the settings, then deploy"
+    if name == "firewall.nft":
+        return "write it into templates/firewall.nft.j2 or `firewall` of the settings, then deploy"
+    if "/credentials/" in path:
+        return "write it into the secrets, then deploy"
     if path.startswith("/etc/logrotate.d/"):
         return "write it into templates/logrotate.j2, then deploy"
     guards = ("quantlab-deadman.", "quantlab-early-boot.", "quantlab-late-boot.", "quantlab-rollback")
     if name.startswith(guards):
         return f"write it into templates/host/{name}.j2, then deploy"
+    if name == "quantlab-firewall.service":
+        return "write it into templates/units/firewall.j2, then deploy"
     kind = {".target": "target.j2", ".timer": "timer.j2"}.get(name[name.rfind(".") :], "service.j2 or job.j2")
     return f"write it into templates/units/{kind}, then deploy" if path.startswith(UNITS) else "-"

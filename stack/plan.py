@@ -228,15 +228,18 @@ def to_start(desired: Desired, observed: dict[str, Any], digests: dict[str, str]
         if s.name in digests
         and (
             running.get(f"{s.unit}.service", {}).get(s.name) != digests[s.name]
-            or any((files.get(path) or [""])[0] != desired.files[path].sha256 for path in unit_files(s))
+            or any(
+                (files.get(path) or [""])[0] != desired.files[path].sha256
+                for path in unit_files(s, desired.files)
+            )
         )
     ]
 
 
 def unsettled(desired: Desired, observed: dict[str, Any]) -> bool:
     """Whether files, links or units of the live release are not as it put them."""
-    units = observed["units"]
-    active = [unit for unit in desired.enabled if unit.endswith((".timer", ".target"))]
+    units, services = observed["units"], {f"{service.unit}.service" for service in desired.services}
+    active = [unit for unit in desired.enabled if unit not in services]
     return (
         bool(differing(desired.files, observed["files"]))
         or observed["links"] != desired.links
@@ -252,11 +255,17 @@ def as_request(files: dict[str, File]) -> dict[str, Any]:
     }
 
 
+def builds(desired: Desired) -> list[dict[str, Any]]:
+    """The folders whose dependencies a release installs, as host/prepare.py is told."""
+    programs = [*desired.services, *desired.site.timers_on(desired.host)]
+    runtimes = {program.build: program.runtime for program in programs}
+    scripts = {program.build for program in programs if program.scripts}
+    return [{"path": path, "runtime": kind, "scripts": path in scripts} for path, kind in runtimes.items()]
+
+
 def request(desired: Desired, revision: Revision, release: str, wanted: str) -> dict[str, Any]:
     """What host/prepare.py is told."""
     site, catalogue = desired.site, desired.site.catalogue
-    programs = [*desired.services, *site.timers_on(desired.host)]
-    builds = {program.build: program.runtime for program in programs}
     return {
         "id": release,
         "digest": wanted,
@@ -270,7 +279,7 @@ def request(desired: Desired, revision: Revision, release: str, wanted: str) -> 
         "env": download_env(site.settings.network),
         "shared": list(desired.links),
         "generated": [catalogue.dotenv.path],
-        "builds": [{"path": path, "runtime": runtime} for path, runtime in builds.items()],
+        "builds": builds(desired),
         "files": as_request(desired.files),
         "enabled": desired.enabled,
         "services": [
@@ -281,7 +290,7 @@ def request(desired: Desired, revision: Revision, release: str, wanted: str) -> 
                 "start_timeout": s.start_timeout,
                 "paths": s.paths,
                 "build": s.build,
-                "files": unit_files(s),
+                "files": unit_files(s, desired.files),
             }
             for s in desired.services
         ],

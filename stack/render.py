@@ -7,21 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import (
-    Environment,
-    FileSystemLoader,
-    StrictUndefined,
-    TemplateError,
-    Undefined,
-    UndefinedError,
-    pass_context,
-)
-from jinja2.runtime import Context
+from jinja2 import TemplateError, UndefinedError
 
+from stack import firewall, reach
 from stack.catalogue import Program, Service
-from stack.envfile import Marks
+from stack.envfile import Marks, Secret
 from stack.errors import Refused
 from stack.site import ROOT, Host, Site
+from stack.templates import TEMPLATES
 
 SHARED = "/opt/quantlab/shared"
 UNITS = "/etc/systemd/system"
@@ -69,28 +62,17 @@ def command(site: Site, program: Program) -> str:
     return f"{place} {rest}".rstrip()
 
 
-@pass_context
-def _mark(context: Context, value: object) -> object:
-    """Leave a mark for a value of an env file; units and the like take the value itself."""
-    marks = context.get("marks")
-    return marks.mark(value) if marks and not isinstance(value, Undefined) else value
-
-
-TEMPLATES = Environment(  # noqa: S701 (these are env files and units, not HTML)
-    loader=FileSystemLoader([ROOT / "templates", ROOT / "templates/env", ROOT / "templates/units"]),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    finalize=_mark,
-)
+def credentials(program: Program) -> str:
+    """How the paths of a program's credentials begin; the variable's name follows."""
+    return f"/etc/quantlab/credentials/{program.unit}."
 
 
 class Renderer:
     """Renders all files of one host."""
 
     def __init__(self, site: Site, host: Host, secrets: Mapping[str, str]) -> None:
-        self.site, self.host, self.secrets = site, host, secrets
+        self.site, self.host = site, host
+        self.secrets = {name: Secret(value) for name, value in secrets.items()}
 
     def url(self, name: str) -> str:
         """Where this host reaches the service called `name`."""
@@ -101,9 +83,9 @@ class Renderer:
         return f"http://{'127.0.0.1' if home == self.host else home.address}:{service.port}"
 
     def listen(self, program: Program) -> str:
-        """Loopback, unless another host has roles but not this one: then every interface."""
-        others = (h for h in self.site.hosts.values() if program.role not in h.roles)
-        return "0.0.0.0" if any(others) else self.site.settings.listen  # noqa: S104 (asked for)
+        """Loopback, unless another host calls it: then all, for local callers keep to loopback."""
+        called = program.name in reach.clients(self.site, self.host)
+        return "0.0.0.0" if called else self.site.settings.listen  # noqa: S104 (the firewall narrows it)
 
     def context(self, program: Program | None) -> dict[str, Any]:
         return {
@@ -115,11 +97,12 @@ class Renderer:
             "url": self.url,
         }
 
-    def env(self, template: str, program: Program | None) -> str:
-        """Render one env file. Raises Refused naming the template and every variable at fault."""
-        marks = Marks()
+    def env(self, template: str, program: Program | None) -> tuple[str, dict[str, str]]:
+        """Render one env file; with it the secrets that it cannot carry, by variable. Raises Refused naming
+        the template and every variable at fault."""
+        marks = Marks(program.unit if program else None)
         text = self._render(f"env/{template}", {**self.context(program), "marks": marks})
-        return marks.fill(text, f"templates/env/{template}")
+        return marks.fill(text, f"templates/env/{template}"), marks.credentials
 
     def _render(self, template: str, context: dict[str, Any]) -> str:
         try:
@@ -130,34 +113,72 @@ class Renderer:
             raise Refused(f"templates/{template}: {type(error).__name__}: {error}") from None
 
     def unit(self, template: str, program: Program | None, **more: Any) -> File:
-        writes = [f"{SHARED}/{item.path}" for item in program.shared] if program else []
-        writes += program.writes if program else ()
-        context = {"catalogue": self.site.catalogue, "service": program, "writes": writes, **more}
+        context = {"catalogue": self.site.catalogue, "service": program, **more}
+        if program:
+            shared = {item: f"{SHARED}/{item.path}" for item in program.shared}
+            context |= {
+                "home": self.site.catalogue.code.rsplit("/", 1)[0],
+                "reads": [path for item, path in shared.items() if not item.write],
+                "writes": [*(path for item, path in shared.items() if item.write), *program.writes],
+                "peers": reach.peers(self.site, self.host, program),
+            }
         return File(self._render(f"units/{template}", context), 0o644)
 
     def host_units(self) -> dict[str, File]:
         """What guards the releases on the host and outlives each of them: dead-man switch, boot, rollback."""
         found = {}
         for path in sorted((ROOT / "templates/host").glob("*.j2")):
-            text = self._render(f"host/{path.name}", {"settings": self.site.settings})
+            text = self._render(
+                f"host/{path.name}", {"settings": self.site.settings, "catalogue": self.site.catalogue}
+            )
             unit = path.suffixes[0] in (".service", ".timer")
             place = f"{UNITS if unit else '/usr/local/sbin'}/{path.stem}"
             found[place] = File(text, 0o644 if unit else 0o755)
         return found
 
+    def env_files(self) -> dict[str, File]:
+        """Every file that holds settings: env files, credentials, the core's dotenv."""
+        site, catalogue = self.site, self.site.catalogue
+        files: dict[str, File] = {}
+        reasons: list[str] = []
+        for program in (*site.services_on(self.host), *site.timers_on(self.host)):
+            try:
+                text, kept = self.env(f"{program.env_file}.j2", program)
+            except Refused as refused:
+                reasons += refused.reasons
+                continue
+            files[f"/etc/quantlab/{program.env_file}"] = File(text, 0o600)
+            files |= {f"{credentials(program)}{name}": File(value, 0o600) for name, value in kept.items()}
+        try:
+            dotenv, _ = self.env(catalogue.dotenv.template, None)
+            files[f"{catalogue.code}/{catalogue.dotenv.path}"] = File(dotenv, 0o640, group=catalogue.user)
+        except Refused as refused:
+            reasons += refused.reasons
+        if reasons:
+            raise Refused(*reasons)
+        return files
+
+    def firewall(self) -> dict[str, File]:
+        """The rules and the unit that loads them; nothing where the settings switch it off."""
+        if not self.site.settings.firewall.enabled:
+            return {}
+        told = {
+            "open": firewall.opened(self.site, self.host),
+            "doors": firewall.doors(self.site, self.host),
+        }
+        return {
+            firewall.RULES: File(self._render("firewall.nft.j2", told), 0o600),
+            f"{UNITS}/{firewall.UNIT}": self.unit("firewall.j2", None),
+        }
+
     def files(self) -> dict[str, File]:
         """Every file of the release by its absolute path; `core/.env` below {code}."""
         site, catalogue = self.site, self.site.catalogue
-        files = {f"{UNITS}/quantlab.target": self.unit("target.j2", None)}
-        reasons: list[str] = []
+        files = self.env_files() | self.firewall()
+        files[f"{UNITS}/quantlab.target"] = self.unit("target.j2", None)
         previous: Service | None = None
         services, timers = site.services_on(self.host), site.timers_on(self.host)
-        for program in (*services, *timers):
-            try:
-                text = self.env(f"{program.env_file}.j2", program)
-                files[f"/etc/quantlab/{program.env_file}"] = File(text, 0o600)
-            except Refused as refused:
-                reasons += refused.reasons
+        kept = {p.name: [f for f in files if f.startswith(credentials(p))] for p in (*services, *timers)}
         for service in services:
             files[f"{UNITS}/{service.unit}.service"] = self.unit(
                 "service.j2",
@@ -165,20 +186,14 @@ class Renderer:
                 previous=previous,
                 command=command(site, service),
                 probe=probe_arguments(service),
+                credentials=kept[service.name],
             )
             previous = service
         for timer in timers:
-            files[f"{UNITS}/{timer.unit}.service"] = self.unit("job.j2", timer)
+            files[f"{UNITS}/{timer.unit}.service"] = self.unit("job.j2", timer, credentials=kept[timer.name])
             files[f"{UNITS}/{timer.unit}.timer"] = self.unit("timer.j2", timer)
         logs = [timer.log for timer in timers]
         logs += [f"{SHARED}/{item.path}" for item in catalogue.shared if item.kind == "file"]
         rotate = self._render("logrotate.j2", {"catalogue": catalogue, "logs": logs})
         files["/etc/logrotate.d/quantlab"] = File(rotate, 0o644)
-        try:
-            dotenv = self.env(catalogue.dotenv.template, None)
-            files[f"{catalogue.code}/{catalogue.dotenv.path}"] = File(dotenv, 0o640, group=catalogue.user)
-        except Refused as refused:
-            reasons += refused.reasons
-        if reasons:
-            raise Refused(*reasons)
         return files

@@ -25,15 +25,16 @@ class Code:
     built: dict[str, str]  # each build's key at the wanted commit
 
 
-def dependencies(path: str, version: str, lock: str) -> str:
+def dependencies(path: str, version: str, lock: str, scripts: bool) -> str:
     """What installed dependencies depend on, as host/prepare.py names it."""
-    return hashlib.sha256(f"{path}\n{version}\n{lock}".encode()).hexdigest()
+    more = "scripts\n" if scripts else ""
+    return hashlib.sha256(f"{path}\n{version}\n{more}{lock}".encode()).hexdigest()
 
 
 def service_digest(desired: Desired, service: Service, code: Code) -> str:
     """As host/prepare.py makes it of the same things."""
     parts = [code.after[service.name], code.built[service.build]]
-    for path in unit_files(service):
+    for path in unit_files(service, desired.files):
         parts += [path, desired.files[path].content]
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
@@ -62,7 +63,7 @@ def reasons(
     files = manifest["files"]
     by_hand = [
         path
-        for path in unit_files(service)
+        for path in unit_files(service, desired.files)
         if path in seen["differing"]
         and (seen["differing"][path]["now"] or [""])[0]
         not in (files.get(path, [""])[0], desired.files[path].sha256)
@@ -83,10 +84,10 @@ def changes(desired: Desired, manifest: dict[str, Any], service: Service, code: 
         found += [f"code: {', '.join(paths)}"] if paths else []
         if manifest["built"].get(service.build) != code.built[service.build]:
             found.append(f"dependencies of {service.build}")
-    env, unit = unit_files(service)
+    env, unit, *credentials = unit_files(service, desired.files)
     found += [
         word
-        for word, path in (("env", env), ("unit", unit))
+        for word, path in (("env", env), ("unit", unit), *(("credential", path) for path in credentials))
         if manifest["files"].get(path, [""])[0] != desired.files[path].sha256
     ]
     return found

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from stack.catalogue import Model, problems
+from stack.catalogue import Model, Port, problems
 from stack.errors import Refused
 
 
@@ -34,6 +34,13 @@ class Network(Model):
     ca_certificates: tuple[Path, ...] = ()  # PEM files beside the controller, trusted on the hosts
 
 
+class Firewall(Model):
+    """Who may connect to a host besides the hosts that call its services."""
+
+    enabled: bool = True
+    open: tuple[Port, ...] = ()  # TCP ports that anybody may connect to, besides SSH's
+
+
 class Settings(Model):
     """What `group_data/<environment>.py` may say."""
 
@@ -49,6 +56,8 @@ class Settings(Model):
     verify_flow: Literal["all", "read", "none"] = "all"  # read: nothing that starts a run
     ml_symbol: str = "btcusdt"
     network: Network = Network()
+    firewall: Firewall = Firewall()
+    signers: Path | None = None  # an allowed_signers file; without one, commits need no signature
     disk_free_mb: int = 1024  # less than this on the host, and a deploy does not start
     keep_releases: Annotated[int, Field(ge=2)] = 5
     # Seconds without a step of the deploy after which a host gives it up and goes back by itself.

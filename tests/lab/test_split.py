@@ -2,6 +2,8 @@
 only to those who need what failed."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -94,3 +96,55 @@ def test_who_needs_what_failed_goes_back_too(split: Result, branch: Branch) -> N
 
 
 SERVICE = re.compile(r"quantlab-(?!ml|early-boot|late-boot|deadman).*\.service")
+
+
+REACH = """
+import socket, sys
+for address, port in zip(sys.argv[1::2], sys.argv[2::2]):
+    try:
+        socket.create_connection((address, int(port)), timeout=3).close()
+    except OSError:
+        print(port, "refused")
+    else:
+        print(port, "open")
+"""
+
+
+def reached(addresses: list[str], ports: list[int], who: Machine | None = None) -> dict[int, str]:
+    """What becomes of connections to these ports, from a host or from this machine."""
+    words = [word for address in addresses for port in ports for word in (address, str(port))]
+    if who:
+        said = who.sh(f"python3 - {' '.join(words)} <<'END'{REACH}END")
+    else:
+        said = subprocess.run(
+            [sys.executable, "-", *words], input=REACH, capture_output=True, text=True
+        ).stdout
+    return {int(port): word for port, word in (line.split() for line in said.splitlines())}
+
+
+STRANGER = 4444  # a port that something of the host's own listens on, on every address
+
+
+def test_a_host_is_reached_by_those_who_need_it_alone(split: Result) -> None:
+    market, research = Machine(0), Machine(1)
+    for host in (market, research):
+        listen = f"python3 -m http.server {STRANGER} --bind :: --directory /var/empty"
+        host.sh(f"mkdir -p /var/empty; systemd-run --quiet --unit=stranger --collect {listen}")
+    try:
+        ports = [22, 3030, 3031, 3051, 9100, STRANGER]
+        needed = dict.fromkeys(ports, "refused") | {22: "open", 3030: "open", 9100: "open"}
+        assert reached(["127.0.0.1"], [3030, STRANGER], market) == {3030: "open", STRANGER: "open"}
+        assert reached([market.address], ports, research) == needed
+        assert reached([research.address], ports, market) == dict.fromkeys(ports, "refused") | {22: "open"}
+        for host in (market, research):
+            found = reached([host.address], ports)
+            assert found == dict.fromkeys(ports, "refused") | {22: "open"}
+        six = market.sh("ip -6 -o address show dev host0 scope link | awk '{print $4}' | cut -d/ -f1")
+        assert reached([f"{six}%host0"], [22, 3030, STRANGER], research) == {
+            22: "open",
+            3030: "refused",
+            STRANGER: "refused",
+        }
+    finally:
+        for host in (market, research):
+            host.sh("systemctl stop stranger")

@@ -9,7 +9,7 @@ from stack.adoption import differences
 from stack.plan import Plan, plan
 from tests.unit.examples import REVISION, RUN, as_wanted, site, wanted
 
-HOST = wanted(site())
+HOST = wanted(site(firewall={"enabled": False}))
 KEY = "key"
 
 
@@ -83,3 +83,13 @@ def test_a_value_is_the_same_however_a_hand_wrote_it(line: str) -> None:
     assert host_tree.variables(line, KEY) == host_tree.variables("A=v", KEY)
     assert host_tree.variables(line, KEY) != host_tree.variables("A=w", KEY)
     assert host_tree.variables("# A=v\n\nnot a line", KEY) == {}
+
+
+def test_an_adoption_says_that_it_closes_ports() -> None:
+    host = wanted(site(firewall={"open": [443]}))
+    lines = differences(host, by_hand()["tree"], REVISION.commit, as_wanted(host))
+    assert lines[0].startswith(
+        "network: connections from elsewhere to ports other than 22, 443 would be refused"
+    )
+    assert "/etc/quantlab/firewall.nft: would come" in lines
+    assert "/etc/systemd/system/quantlab-firewall.service: would come" in lines

@@ -8,12 +8,13 @@ import pytest
 import yaml
 from jinja2 import FileSystemLoader
 
-from stack import render, vault
 from stack import site as sites
+from stack import vault
 from stack.desired import Desired, desired
 from stack.errors import Refused
 from stack.plan import plan, request
 from stack.site import ROOT
+from stack.templates import TEMPLATES
 from tests.unit.examples import CATALOGUE, REVISION, RUN, bare, root_with
 from tests.unit.test_settings import GOOD, INVENTORY
 
@@ -50,7 +51,7 @@ def eleven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desired:
     )
     (templates / "env" / "riskd.env.j2").write_text(template)
     folders = [templates, templates / "env", templates / "units"]
-    monkeypatch.setattr(render.TEMPLATES, "loader", FileSystemLoader(folders))
+    monkeypatch.setattr(TEMPLATES, "loader", FileSystemLoader(folders))
     site = sites.load("test", root)
     return desired(site, site.host("one"), {name: f"value-{name}" for name in site.catalogue.secrets})
 
@@ -63,7 +64,7 @@ def test_its_env_file_and_unit_are_rendered(eleven: Desired) -> None:
     code = eleven.site.catalogue.code
     assert f"ExecStart={code}/services/riskd/.venv/bin/python3 riskd.py --limit 5%%" in unit
     assert f"WorkingDirectory={code}/services/riskd" in unit
-    assert "ReadWritePaths=/opt/quantlab/shared/services/riskd/limits" in unit
+    assert "BindPaths=/opt/quantlab/shared/services/riskd/limits" in unit
     (probe,) = (line for line in unit if line.startswith("ExecStartPost="))
     assert probe.endswith("--wait 12 http --port 3071 --path /ready --status 204 --auth RISKD_TOKEN")
 
@@ -86,7 +87,7 @@ def unit(desired: Desired, name: str) -> list[str]:
 
 def test_a_deploy_builds_and_starts_it(eleven: Desired) -> None:
     asked = request(eleven, REVISION, "new", "digest")
-    assert {"path": "services/riskd", "runtime": "python"} in asked["builds"]
+    assert {"path": "services/riskd", "runtime": "python", "scripts": False} in asked["builds"]
     assert "services/riskd/limits" in asked["shared"]
     assert "/opt/quantlab/shared/services/riskd/limits" in eleven.directories
     assert "/etc/quantlab/riskd.env" in asked["files"]

@@ -1,5 +1,6 @@
 """Env files and units: complete, accepted by systemd itself, sandboxed, and never shown by accident."""
 
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -7,10 +8,10 @@ from pathlib import Path
 import pytest
 from jinja2 import FileSystemLoader
 
-from stack import render
-from stack.desired import Desired, desired
+from stack.desired import Desired, desired, unit_files
 from stack.errors import Refused
 from stack.site import ROOT
+from stack.templates import TEMPLATES
 from tests.unit.examples import ONE, SPREAD, secrets, site, wanted
 
 HOSTS = [("one", ONE), ("feed", SPREAD), ("research", SPREAD)]
@@ -22,9 +23,9 @@ def hosts() -> list[Desired]:
 
 
 def units(host: Desired) -> dict[str, str]:
-    return {
-        path.removeprefix(UNITS): file.content for path, file in host.files.items() if path.startswith(UNITS)
-    }
+    """Of the release, and those that guard it."""
+    files = {**host.files, **host.programs}
+    return {path.removeprefix(UNITS): f.content for path, f in files.items() if path.startswith(UNITS)}
 
 
 def values(host: Desired, name: str) -> dict[str, str]:
@@ -38,7 +39,7 @@ def installed(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, lis
     host = wanted(site(dict(HOSTS)[request.param]), request.param)
     code = host.site.catalogue.code
     venvs = [f"{code}/{p.build}/.venv/bin/python3" for p in host.services if p.runtime == "python"]
-    for program in ["/usr/bin/node", "/usr/bin/npm", "/usr/bin/python3", "/bin/sh", *venvs]:
+    for program in ["/usr/bin/node", "/usr/bin/npm", "/usr/bin/python3", "/usr/sbin/nft", "/bin/sh", *venvs]:
         file = tmp_path / program.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(0o755)
@@ -75,6 +76,26 @@ def test_every_service_is_well_sandboxed(installed: tuple[Path, list[str]]) -> N
     services = [name for name in names if name.endswith(".service")]
     done = analyze(root, "security", "--offline=true", "--threshold=20", "--no-pager", *services)
     assert done.returncode == 0, done.stdout
+
+
+def test_limits_are_the_catalogues() -> None:
+    text = units(wanted(site()))
+    for line in ("MemoryHigh=921M", "MemoryMax=1G", "CPUQuota=200%", "TasksMax=128", "OOMPolicy=continue"):
+        assert line in text["quantlab-worker.service"].splitlines()
+    for line in ("MemoryHigh=460M", "MemoryMax=512M", "CPUQuota=100%", "TasksMax=64", "OOMPolicy=stop"):
+        assert line in text["quantlab-labeld.service"].splitlines()
+
+
+def test_a_service_writes_only_what_is_its_own() -> None:
+    runs, text = "/opt/quantlab/shared/services/strategyd/runs", units(wanted(site()))
+    written = {
+        name: re.findall(r"^(?:BindPaths|ReadWritePaths)=(.*)", unit, re.M) for name, unit in text.items()
+    }
+    assert written["quantlab-collector.service"] == ["/opt/quantlab/spool"]
+    assert written["quantlab-strategyd.service"] == written["quantlab-run-observer.service"] == [runs]
+    assert written["quantlab-observer.service"] == ["/opt/quantlab/shared/core/observer-api/server.log"]
+    assert f"BindReadOnlyPaths={runs}" in text["quantlab-observer.service"].splitlines()
+    assert written["quantlab-labeld.service"] == []
 
 
 def test_units_start_in_the_documented_order() -> None:
@@ -119,15 +140,33 @@ def test_the_variables_of_the_contract_are_there() -> None:
     assert values(host, "observer")["RUN_ARCHIVE_ENABLED"] == "true"
 
 
-def test_a_secret_that_cannot_be_carried_is_named_wherever_it_is_used() -> None:
+def test_a_secret_that_an_env_file_cannot_carry_becomes_a_credential() -> None:
+    alone, token = site(), 'it\'s \\ "so"\nand so'
+    host = desired(alone, alone.host("one"), {**secrets(alone.catalogue), "STRATEGYD_TOKEN": token})
+    users = {f"/etc/quantlab/{name}.env": name for name in ("strategyd", "backtestd", "worker", "console")}
+    for path, file in host.files.items():
+        if not path.startswith("/etc/quantlab/credentials/"):
+            assert "and so" not in file.content, path
+        if path in users:
+            assert re.search(
+                r"^STRATEGYD_TOKEN_FILE='/run/credentials/quantlab-[a-z-]+\.service/", file.content, re.M
+            )
+    place = "/etc/quantlab/credentials/quantlab-strategyd.STRATEGYD_TOKEN"
+    held = host.files[place]
+    assert (held.content, held.mode, held.owner) == (token, 0o600, "root")
+    assert f"LoadCredential=STRATEGYD_TOKEN:{place}\n" in units(host)["quantlab-strategyd.service"]
+    (strategyd,) = (s for s in host.services if s.name == "strategyd")
+    assert place in unit_files(strategyd, host.files)  # a new value restarts it
+
+
+def test_a_secret_for_the_core_s_dotenv_is_refused_by_name() -> None:
     alone = site()
-    given = {**secrets(alone.catalogue), "STRATEGYD_TOKEN": "hunter'2"}
+    given = {**secrets(alone.catalogue), "AWS_SECRET_ACCESS_KEY": "hunter'2"}
     with pytest.raises(Refused) as caught:
         desired(alone, alone.host("one"), given)
-    users = {reason.split(": ")[0].rsplit("/", 1)[1] for reason in caught.value.reasons}
-    assert users == {f"{name}.env.j2" for name in ("strategyd", "backtestd", "worker", "console")}
-    assert all(": STRATEGYD_TOKEN: holds a quote" in reason for reason in caught.value.reasons)
-    assert "hunter" not in str(caught.value)
+    (reason,) = caught.value.reasons
+    assert reason.startswith("templates/env/core.env.j2: AWS_SECRET_ACCESS_KEY: holds a quote")
+    assert "hunter" not in reason
 
 
 @pytest.mark.parametrize(
@@ -149,7 +188,7 @@ def test_a_wrong_template_is_named(
     (tmp_path / "env").mkdir()
     (tmp_path / "env" / "labeld.env.j2").write_text(text)
     folders = [tmp_path, ROOT / "templates", ROOT / "templates/env", ROOT / "templates/units"]
-    monkeypatch.setattr(render.TEMPLATES, "loader", FileSystemLoader(folders))
+    monkeypatch.setattr(TEMPLATES, "loader", FileSystemLoader(folders))
     with pytest.raises(Refused) as caught:
         wanted(site())
     (found,) = caught.value.reasons

@@ -43,7 +43,9 @@ def test_the_digest_is_the_hosts_own(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(prepare, "git", lambda *_, found=TREES[service.name], **__: found)
         theirs = prepare.service_digest(told, Path("code"), program, BUILT)
         assert service_digest(HOST, service, CODE) == theirs
-    assert dependencies("core", "v18", "{}") == prepare.dependencies("core", "v18", b"{}")
+    for scripts in (False, True):
+        foretold = dependencies("core", "v18", "{}", scripts)
+        assert foretold == prepare.dependencies("core", "v18", b"{}", scripts)
 
 
 def test_nothing_changed_starts_nothing() -> None:
@@ -75,7 +77,7 @@ def test_what_is_down_starts() -> None:
 def test_what_was_edited_by_hand_starts() -> None:
     seen = live()
     (service,) = (s for s in HOST.services if s.name == "labeld")
-    path = unit_files(service)[0]
+    path = unit_files(service, HOST.files)[0]
     seen["differing"][path] = {"now": ["edited"]}
     assert foretold(seen) == {"labeld": [f"{path} was changed by hand"]}
 

@@ -48,6 +48,8 @@ def reasons(folder: Path, text: str) -> tuple[str, ...]:
         ('s3["endpoint"] = "s3.example.com"', "s3: endpoint: "),
         ('s3["bucket"] = "x"', "s3: bucket: unknown key"),
         ('network = {"http_proxy": "x"}', "network: http_proxy: unknown key"),
+        ('firewall = {"open": [0]}', "firewall: open: 0: "),
+        ('firewall = {"ports": [80]}', "firewall: ports: unknown key"),
         ("import nothing_of_this_name", "ModuleNotFoundError: "),
         ("def broken(", "SyntaxError: "),
         ("1 / 0", "ZeroDivisionError: "),

@@ -25,6 +25,7 @@ KINDS: dict[str, Callable[[Desired], Cases]] = {
     "path": lambda w: [(path, path) for path in [*w.files, *w.programs, *w.trusted, *w.directories]],
     "unit": lambda w: [(unit, unit) for unit in w.enabled],
     "guard": lambda w: [(unit, unit) for unit in GUARDS],
+    "confined": lambda w: [(unit, unit) for unit in service_units(w)],
     "service": lambda w: [(s.name, s) for s in w.services],
     "served": lambda w: [(s.name, s) for s in w.services if s.port is not None],
     "guarded": lambda w: [(s.name, s) for s in w.services if s.health.http and s.health.http.auth],
@@ -42,6 +43,12 @@ observations = pytest.StashKey[dict[str, Observed | ByHand | str]]()
 
 def programs(wanted: Desired) -> list[Program]:
     return [*wanted.services, *wanted.site.timers_on(wanted.host)]
+
+
+def service_units(wanted: Desired) -> list[str]:
+    """Every unit of ours that runs something: services, jobs, and what guards the releases."""
+    names = (path.rpartition("/systemd/system/")[2] for path in [*wanted.files, *wanted.programs])
+    return [name for name in names if name.endswith(".service")]
 
 
 def data_paths(wanted: Desired) -> list[str]:

@@ -59,6 +59,7 @@ def released(wanted: Desired) -> Desired:
         for name in catalogue.secrets
         if (found := re.search(rf"^{name}='(.*)'$", told, re.MULTILINE))
     }
+    held |= {path.rsplit(".", 1)[1]: f.content for path, f in files.items() if "/credentials/" in path}
     site = wanted.site
     past = Past(site.environment, catalogue, site.settings, site.hosts, held)
     return dataclasses.replace(

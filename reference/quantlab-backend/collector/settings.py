@@ -1,4 +1,7 @@
-"""Settings come from the environment; all problems are named at once and the exit code is 78."""
+"""Settings come from the environment, secrets also from files that it names.
+
+All problems are named at once and the exit code is 78.
+"""
 
 import os
 import sys
@@ -80,12 +83,20 @@ SPEC: dict[str, tuple[str, Callable[[str], Any], Any]] = {
 }
 
 
+def given(variable: str) -> str:
+    """A secret that an env file cannot hold comes as a file: a credential, or what NAME_FILE names."""
+    credential = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent"), variable)
+    named = Path(os.environ.get(f"{variable}_FILE", "/nonexistent"))
+    file = next((file for file in (credential, named) if file.is_file()), None)
+    return os.environ.get(variable) or (file.read_text() if file else "")
+
+
 def read() -> Settings:
     values: dict[str, Any] = {}
     problems = []
     for field in fields(Settings):
         variable, kind, default = SPEC[field.name]
-        text = os.environ.get(variable, "")
+        text = given(variable)
         try:
             if text:
                 values[field.name] = kind(text)

@@ -2,8 +2,11 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
+const { parse } = require('../core/lib/settings');
 const { COMMANDS, ROOT } = require('./stack');
 
 const run = (command, env) => spawnSync(command[0], command.slice(1), { env: { PATH: process.env.PATH, ...env }, encoding: 'utf8', timeout: 10_000 });
@@ -47,4 +50,18 @@ test('the training job tells wrong arguments from wrong settings', () => {
   const { status, stderr } = job('--symbol', 'btcusdt', '--date', '20260115');
   assert.equal(status, 78);
   assert.match(stderr, /LABELD_URL is missing/);
+});
+
+test('a secret may be a credential of the unit or a file that is named', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'settings-'));
+  const secret = `it's "so" \\ and\nso`;
+  fs.writeFileSync(path.join(folder, 'TOKEN'), secret);
+  const spec = { token: ['TOKEN', 'text'] };
+  const named = { TOKEN_FILE: path.join(folder, 'TOKEN') };
+  for (const env of [{ CREDENTIALS_DIRECTORY: folder }, named, { CREDENTIALS_DIRECTORY: '/nonexistent', ...named }]) {
+    assert.deepEqual(parse(spec, env), { settings: { token: secret }, problems: [] });
+  }
+  assert.equal(parse(spec, { TOKEN: 'plain', CREDENTIALS_DIRECTORY: folder }).settings.token, 'plain');
+  assert.deepEqual(parse(spec, { TOKEN_FILE: '/nonexistent' }).problems, ['TOKEN is missing']);
+  fs.rmSync(folder, { recursive: true });
 });

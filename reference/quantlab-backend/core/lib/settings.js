@@ -1,7 +1,10 @@
 'use strict';
-// Settings come from the environment and nowhere else. All that is missing or wrong is named in one
+// Settings come from the environment, secrets also from files that it names. All that is missing or wrong is named in one
 // line before anything is opened, and the exit code is 78 (EX_CONFIG), so that systemd and the
 // operator can tell a bad setting from a crash. Values are never shown: some of them are secrets.
+
+const fs = require('node:fs');
+const path = require('node:path');
 
 const EX_CONFIG = 78;
 
@@ -28,12 +31,20 @@ const kinds = {
   list: (value) => value.split(',').map((item) => item.trim()).filter(Boolean),
 };
 
+/** A secret that an env file cannot hold comes as a file: a credential of the unit, or what NAME_FILE names. */
+function given(variable, env) {
+  if (env[variable]) return env[variable];
+  const credential = env.CREDENTIALS_DIRECTORY && path.join(env.CREDENTIALS_DIRECTORY, variable);
+  const file = [credential, env[`${variable}_FILE`]].find((name) => name && fs.existsSync(name));
+  return file && fs.readFileSync(file, 'utf8');
+}
+
 /** spec: { field: [VARIABLE, kind, fallback?] }; an empty variable counts as missing. */
 function parse(spec, env) {
   const settings = {};
   const problems = [];
   for (const [field, [variable, kind, fallback]] of Object.entries(spec)) {
-    const value = env[variable];
+    const value = given(variable, env);
     if (value === undefined || value === '') {
       if (fallback === undefined) problems.push(`${variable} is missing`);
       settings[field] = fallback;

@@ -1,0 +1,29 @@
+"""Who may connect to a host: its operators over SSH, and the hosts that call its services. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from stack.catalogue import Service
+from stack.reach import clients, literal
+from stack.site import Host, Site
+
+RULES = "/etc/quantlab/firewall.nft"
+UNIT = "quantlab-firewall.service"
+Door = tuple[Service, str, list[str]]
+
+
+def opened(site: Site, host: Host) -> list[int]:
+    """Ports that anybody may connect to: where pyinfra's SSH goes, and what the settings say."""
+    return sorted({int(host.data.get("ssh_port", 22)), *site.settings.firewall.open})
+
+
+def doors(site: Site, host: Host) -> list[Door]:
+    """Each service that other hosts call, with the addresses that it is open to, by family."""
+    asked, found = clients(site, host), []
+    for service in site.services_on(host):
+        addresses = [ipaddress.ip_address(literal(site, other)) for other in asked.get(service.name, ())]
+        for family, version in (("ip", 4), ("ip6", 6)):
+            if of_it := sorted(str(address) for address in addresses if address.version == version):
+                found.append((service, family, of_it))
+    return found
