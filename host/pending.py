@@ -16,6 +16,9 @@ from common import STATE, Failed, read_json, run, write
 MARKER = STATE / "pending.json"
 RESERVE = STATE / "reserve"  # given free when the way back must be recorded on a full disk
 TIMER = "quantlab-deadman.timer"
+# As the first process sees it: the /proc of a unit's sandbox is another, which tells in a container the
+# id of the machine's boot instead.
+BOOT = Path("/proc/1/root/proc/sys/kernel/random/boot_id")
 
 
 def uptime() -> float:
@@ -24,7 +27,7 @@ def uptime() -> float:
 
 
 def boot() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return BOOT.read_text().strip()
 
 
 def read() -> dict[str, Any] | None:

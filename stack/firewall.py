@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from stack.catalogue import Service
-from stack.reach import clients, literal
+from stack.reach import literal
 from stack.site import Host, Site
 
 RULES = "/etc/quantlab/firewall.nft"
@@ -18,11 +18,11 @@ def opened(site: Site, host: Host) -> list[int]:
     return sorted({int(host.data.get("ssh_port", 22)), *site.settings.firewall.open})
 
 
-def doors(site: Site, host: Host) -> list[Door]:
+def doors(site: Site, host: Host, clients: dict[str, list[Host]]) -> list[Door]:
     """Each service that other hosts call, with the addresses that it is open to, by family."""
-    asked, found = clients(site, host), []
+    found = []
     for service in site.services_on(host):
-        addresses = [ipaddress.ip_address(literal(site, other)) for other in asked.get(service.name, ())]
+        addresses = [ipaddress.ip_address(literal(site, other)) for other in clients.get(service.name, ())]
         for family, version in (("ip", 4), ("ip6", 6)):
             if of_it := sorted(str(address) for address in addresses if address.version == version):
                 found.append((service, family, of_it))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections import defaultdict
+from collections.abc import Collection
 
-from jinja2 import TemplateNotFound
+from jinja2 import BaseLoader, TemplateNotFound
 
 from stack.catalogue import Program, Service
 from stack.errors import Refused
@@ -16,14 +18,19 @@ from stack.templates import TEMPLATES
 _URL = re.compile(r"""\burl\(\s*["']([a-z0-9-]+)["']\s*\)""")
 
 
+@functools.cache
+def _told(loader: BaseLoader, env_file: str) -> frozenset[str]:
+    """The services whose address an env template gives."""
+    try:
+        return frozenset(_URL.findall(loader.get_source(TEMPLATES, f"env/{env_file}.j2")[0]))
+    except TemplateNotFound:  # rendering that host refuses it
+        return frozenset()
+
+
 def called(site: Site, program: Program) -> list[Service]:
     """The services that a program is told the address of, or needs."""
     assert TEMPLATES.loader
-    try:
-        source = TEMPLATES.loader.get_source(TEMPLATES, f"env/{program.env_file}.j2")[0]
-    except TemplateNotFound:  # rendering that host refuses it
-        source = ""
-    names = {*_URL.findall(source), *(program.needs if isinstance(program, Service) else ())}
+    names = _told(TEMPLATES.loader, program.env_file) | {*getattr(program, "needs", ())}
     return [s for s in site.catalogue.services if s.name in names and s.port is not None]
 
 
@@ -57,14 +64,15 @@ def literal(site: Site, host: Host) -> str:
         ) from None
 
 
-def peers(site: Site, host: Host, program: Program) -> list[str] | None:
-    """The addresses beyond this host that a program may exchange packets with; None: any.
+def peers(site: Site, host: Host, program: Program, called: Collection[str]) -> list[str] | None:
+    """The addresses beyond this host that a program may exchange packets with; None: any. `called` are the
+    programs of this host that others call.
 
     Only of programs that nobody calls from elsewhere: a host that is new in the inventory must not restart
     what it calls, and the firewall keeps strangers out already.
     """
     open_to_all = isinstance(program, Service) and program.port in site.settings.firewall.open
-    if program.outside or open_to_all or program.name in clients(site, host):
+    if program.outside or open_to_all or program.name in called:
         return None
     try:
         return sorted(literal(site, home) for home in homes(site, host, program))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,6 +75,11 @@ class Renderer:
         self.site, self.host = site, host
         self.secrets = {name: Secret(value) for name, value in secrets.items()}
 
+    @functools.cached_property
+    def clients(self) -> dict[str, list[Host]]:
+        """The other hosts that call a service of this one, by the service's name."""
+        return reach.clients(self.site, self.host)
+
     def url(self, name: str) -> str:
         """Where this host reaches the service called `name`."""
         service = next((s for s in self.site.catalogue.services if s.name == name), None)
@@ -84,7 +90,7 @@ class Renderer:
 
     def listen(self, program: Program) -> str:
         """Loopback, unless another host calls it: then all, for local callers keep to loopback."""
-        called = program.name in reach.clients(self.site, self.host)
+        called = program.name in self.clients
         return "0.0.0.0" if called else self.site.settings.listen  # noqa: S104 (the firewall narrows it)
 
     def context(self, program: Program | None) -> dict[str, Any]:
@@ -120,7 +126,7 @@ class Renderer:
                 "home": self.site.catalogue.code.rsplit("/", 1)[0],
                 "reads": [path for item, path in shared.items() if not item.write],
                 "writes": [*(path for item, path in shared.items() if item.write), *program.writes],
-                "peers": reach.peers(self.site, self.host, program),
+                "peers": reach.peers(self.site, self.host, program, self.clients),
             }
         return File(self._render(f"units/{template}", context), 0o644)
 
@@ -164,7 +170,7 @@ class Renderer:
             return {}
         told = {
             "open": firewall.opened(self.site, self.host),
-            "doors": firewall.doors(self.site, self.host),
+            "doors": firewall.doors(self.site, self.host, self.clients),
         }
         return {
             firewall.RULES: File(self._render("firewall.nft.j2", told), 0o600),

@@ -5,7 +5,7 @@ set -eu
 units=/etc/systemd/system
 code=/home/deploy/quantlab-backend
 ours() {
-    systemctl list-unit-files 'quantlab-*.service' --plain --no-legend | cut -d' ' -f1 | grep -v -e ml -e boot -e deadman
+    systemctl list-unit-files 'quantlab-*.service' --plain --no-legend | cut -d' ' -f1 | grep -v -e ml -e boot -e deadman -e firewall
 }
 unit() { # unit FILE LINE …
     file=$1
@@ -14,7 +14,7 @@ unit() { # unit FILE LINE …
 }
 
 live=$(readlink "$code")
-systemctl disable --now quantlab.target quantlab-ml.timer $(ours)
+systemctl disable --now quantlab.target quantlab-ml.timer quantlab-firewall.service $(ours)
 rm "$code"
 cp -a "$live" "$code"
 cd "$code"
@@ -37,6 +37,7 @@ unit "$units/quantlab-extra.service" 'ExecStart=/usr/bin/sleep infinity'
 
 systemctl disable quantlab-early-boot quantlab-late-boot
 rm -rf "$units/quantlab.target" "$units"/quantlab-ml.* "$units"/quantlab-*-boot.service "$units"/quantlab-deadman.*
+rm -rf "$units/quantlab-firewall.service" /etc/quantlab/firewall.nft /etc/quantlab/credentials
 rm -rf /opt/quantlab/releases /opt/quantlab/mirror.git /opt/quantlab/shared /var/lib/quantlab
 rm -rf /usr/local/lib/quantlab /usr/local/sbin/quantlab-rollback /etc/logrotate.d/quantlab
 systemctl daemon-reload

@@ -34,6 +34,7 @@ def test_nothing_is_touched_before_it_is_meant(by_hand: Machine) -> None:
     assert "is a plain checkout: this host was set up by hand" in result.text
     assert "/etc/quantlab/labeld.env: HELLO would go" in result.text
     assert "quantlab-extra.service: would be stopped and removed" in result.text
+    assert "network: connections from elsewhere to ports other than 22 would be refused" in result.text
     assert "ADOPT=1 make deploy" in result.text
     assert by_hand.pids() == before
     assert by_hand.sh(
@@ -60,5 +61,5 @@ def test_it_can_be_given_back(by_hand: Machine) -> None:
     assert by_hand.sh("stat -c %a /etc/quantlab/labeld.env; grep HELLO /etc/quantlab/labeld.env") == (
         "644\nHELLO=by-hand"
     )
-    assert by_hand.sh("ls /etc/systemd/system/quantlab.target", check=False) == ""
+    assert by_hand.sh("ls /etc/systemd/system/quantlab.target; nft list tables", check=False) == ""
     assert "kept" in by_hand.sh("cat /home/deploy/quantlab-backend/services/strategyd/runs/kept.json")

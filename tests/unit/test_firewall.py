@@ -75,7 +75,8 @@ def test_without_it_there_is_neither_file_nor_unit() -> None:
 
 def peers(site: Site, host: str) -> dict[str, Any]:
     here = site.host(host)
-    return {s.name: reach.peers(site, here, s) for s in site.services_on(here)}
+    called = reach.clients(site, here)
+    return {s.name: reach.peers(site, here, s, called) for s in site.services_on(here)}
 
 
 def test_a_program_exchanges_packets_with_those_that_it_calls_alone() -> None:

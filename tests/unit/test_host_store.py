@@ -46,6 +46,9 @@ YOU = {"id": "run-2", "by": "you@there", "reason": "another"}
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(lock, "LOCK", tmp_path / "lock.json")
+    monkeypatch.setattr(
+        pending, "BOOT", Path("/proc/sys/kernel/random/boot_id")
+    )  # the other is root's to see
     monkeypatch.setattr(history, "HISTORY", tmp_path / "history.jsonl")
     monkeypatch.setattr(store, "RELEASES", tmp_path / "releases")
     return tmp_path

@@ -31,7 +31,6 @@ LIMITS: dict[str, tuple[str, Callable[[str], str]]] = {
     "Group": ("Group", str),
     "PrivateUsers": ("PrivateUsers", str),
     "ProtectSystem": ("ProtectSystem", str),
-    "SocketBindAllow": ("SocketBindAllow", lambda text: text.replace(":", "")),
     "SocketBindDeny": ("SocketBindDeny", str),
 }
 
