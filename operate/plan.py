@@ -31,6 +31,7 @@ def show() -> int:
     wanted = load()
     site = next(iter(wanted.values())).site
     place = Path(os.environ.get("PLAN") or ROOT / "reports" / f"plan-{site.environment}.json")
+    place.unlink(missing_ok=True)  # whatever happens now, an earlier plan must not be taken for this one
     revision = resolve(site.settings)
     adopt = os.environ.get("ADOPT", "") not in ("", "0")
     answers = ask(question)
@@ -50,16 +51,15 @@ def show() -> int:
         **common(next(iter(wanted.values())), seal),
         "hosts": {name: host | {"bound": bound(wanted[name], seal)} for name, host in hosts.items()},
     }
+    code = complain(answers) or (2 if any(host["refusals"] for host in hosts.values()) else 0)
+    if code == 0:
+        write(place, sealed(document, seal))  # before a word is said: who pipes it into `head` gets it, too
     print_json(shown(document)) if as_json() else print(screen(document))
-    code = complain(answers)
-    code = code or (2 if any(host["refusals"] for host in hosts.values()) else 0)
-    if code:
-        place.unlink(missing_ok=True)  # an earlier plan must not be taken for this one
-        print(f"no plan file was written; {place} would hold only what can be carried out", file=sys.stderr)
-        return code
-    write(place, sealed(document, seal))
-    print(f"plan: {place}\n  next: make deploy PLAN={place}", file=sys.stderr if as_json() else sys.stdout)
-    return 0
+    if code == 0 and not as_json():
+        print(f"plan: {place}\n  next: make deploy PLAN={place}")
+    elif code:
+        print("no plan file was written: it would hold what cannot be carried out", file=sys.stderr)
+    return code
 
 
 def planned(
