@@ -18,6 +18,8 @@ from operate.hosts import ask
 from operate.table import as_json, complain, print_json
 from operations.planning import run
 from stack.desired import Desired, load
+from stack.diff import hidden
+from stack.errors import Refused
 from stack.forecast import forecast
 from stack.plan import Revision, plan
 from stack.planfile import VERSION, Document, Seal, bound, common, sealed
@@ -31,15 +33,17 @@ def show() -> int:
     wanted = load()
     site = next(iter(wanted.values())).site
     place = Path(os.environ.get("PLAN") or ROOT / "reports" / f"plan-{site.environment}.json")
-    place.unlink(missing_ok=True)  # whatever happens now, an earlier plan must not be taken for this one
+    clear(place)
     revision = resolve(site.settings)
     adopt = os.environ.get("ADOPT", "") not in ("", "0")
     answers = ask(question)
     seen = {name: read(answer.lines) for name, answer in answers.items() if not answer.error}
     with Commits(site.settings.repository) as commits:
         hosts = {name: planned(wanted[name], host, revision, adopt, commits) for name, host in seen.items()}
-    salt = secrets.token_hex(16)
-    seal = Seal(site.secrets(), salt)
+    values, salt = site.secrets(), secrets.token_hex(16)
+    for file in (file for host in hosts.values() for file in host["files"]):
+        file["lines"] = [hidden(line, values.values()) for line in file["lines"]]
+    seal = Seal(values, salt)
     document = {
         "version": VERSION,
         "environment": site.environment,
@@ -103,6 +107,18 @@ def code_of(
             for path, kind in builds.items()
         },
     )
+
+
+def clear(place: Path) -> None:
+    """Whatever happens now, an earlier plan must not be taken for this one."""
+    try:
+        earlier = json.loads(place.read_text()) if place.exists() else {"seal": None}
+        plan_file = "seal" in earlier
+    except (OSError, ValueError, TypeError):
+        plan_file = False
+    if not plan_file:
+        raise Refused(f"PLAN={place}: is there and is no plan file: give another name")
+    place.unlink(missing_ok=True)
 
 
 def write(place: Path, document: Document) -> None:

@@ -1,9 +1,13 @@
 """A plan of one host: what it shows of files, and of hosts without a release of ours."""
 
 import json
+from pathlib import Path
 from typing import Any
 
-from operate.plan import block
+import pytest
+
+from operate.plan import block, clear
+from stack.errors import Refused
 from stack.forecast import forecast
 from stack.plan import plan
 from tests.unit.examples import REVISION, RUN, as_wanted, bare, site, wanted
@@ -57,3 +61,16 @@ def test_a_host_set_up_by_hand_is_refused_or_adopted() -> None:
     shown = block("one", planned(seen, adopt=True))
     assert "adopted, what was set up by hand" in shown
     assert "would become" in shown
+
+
+@pytest.mark.parametrize("text", ["", "secrets", "[]", '{"catalogue": 1}', "\xff"])
+def test_a_plan_never_replaces_what_is_none(text: str, tmp_path: Path) -> None:
+    place = tmp_path / "file"
+    place.write_bytes(text.encode("latin-1"))
+    with pytest.raises(Refused, match="is there and is no plan file"):
+        clear(place)
+    assert place.exists()
+    place.write_text('{"seal": "x"}')
+    clear(place)
+    clear(place)  # there is none any more
+    assert not place.exists()
