@@ -112,12 +112,10 @@ def code_of(
 def clear(place: Path) -> None:
     """Whatever happens now, an earlier plan must not be taken for this one."""
     try:
-        earlier = json.loads(place.read_text()) if place.exists() else {"seal": None}
-        plan_file = "seal" in earlier
-    except (OSError, ValueError, TypeError):
-        plan_file = False
-    if not plan_file:
-        raise Refused(f"PLAN={place}: is there and is no plan file: give another name")
+        if place.exists():
+            json.loads(place.read_text())["seal"]
+    except (OSError, ValueError, TypeError, KeyError):
+        raise Refused(f"PLAN={place}: is there and is no plan file: give another name") from None
     place.unlink(missing_ok=True)
 
 
