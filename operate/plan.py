@@ -18,6 +18,8 @@ from operate.hosts import ask
 from operate.table import as_json, complain, print_json
 from operations.planning import run
 from stack.desired import Desired, load
+from stack.diff import hidden
+from stack.errors import Refused
 from stack.forecast import forecast
 from stack.plan import Revision, builds, plan
 from stack.planfile import VERSION, Document, Seal, bound, common, sealed
@@ -31,14 +33,17 @@ def show() -> int:
     wanted = load()
     site = next(iter(wanted.values())).site
     place = Path(os.environ.get("PLAN") or ROOT / "reports" / f"plan-{site.environment}.json")
+    clear(place)
     revision = resolve(site.settings)
     adopt = os.environ.get("ADOPT", "") not in ("", "0")
     answers = ask(question)
     seen = {name: read(answer.lines) for name, answer in answers.items() if not answer.error}
     with Commits(site.settings.repository) as commits:
         hosts = {name: planned(wanted[name], host, revision, adopt, commits) for name, host in seen.items()}
-    salt = secrets.token_hex(16)
-    seal = Seal(site.secrets(), salt)
+    values, salt = site.secrets(), secrets.token_hex(16)
+    for file in (file for host in hosts.values() for file in host["files"]):
+        file["lines"] = [hidden(line, values.values()) for line in file["lines"]]
+    seal = Seal(values, salt)
     document = {
         "version": VERSION,
         "environment": site.environment,
@@ -50,16 +55,15 @@ def show() -> int:
         **common(next(iter(wanted.values())), seal),
         "hosts": {name: host | {"bound": bound(wanted[name], seal)} for name, host in hosts.items()},
     }
+    code = complain(answers) or (2 if any(host["refusals"] for host in hosts.values()) else 0)
+    if code == 0:
+        write(place, sealed(document, seal))  # before a word is said: who pipes it into `head` gets it, too
     print_json(shown(document)) if as_json() else print(screen(document))
-    code = complain(answers)
-    code = code or (2 if any(host["refusals"] for host in hosts.values()) else 0)
-    if code:
-        place.unlink(missing_ok=True)  # an earlier plan must not be taken for this one
-        print(f"no plan file was written; {place} would hold only what can be carried out", file=sys.stderr)
-        return code
-    write(place, sealed(document, seal))
-    print(f"plan: {place}\n  next: make deploy PLAN={place}", file=sys.stderr if as_json() else sys.stdout)
-    return 0
+    if code == 0 and not as_json():
+        print(f"plan: {place}\n  next: make deploy PLAN={place}")
+    elif code:
+        print("no plan file was written: it would hold what cannot be carried out", file=sys.stderr)
+    return code
 
 
 def planned(
@@ -103,6 +107,16 @@ def code_of(
         after={s.name: commits.trees(revision.commit, s.paths) for s in desired.services},
         built={build["path"]: key(build) for build in builds(desired)},
     )
+
+
+def clear(place: Path) -> None:
+    """Whatever happens now, an earlier plan must not be taken for this one."""
+    try:
+        if place.exists():
+            json.loads(place.read_text())["seal"]
+    except (OSError, ValueError, TypeError, KeyError):
+        raise Refused(f"PLAN={place}: is there and is no plan file: give another name") from None
+    place.unlink(missing_ok=True)
 
 
 def write(place: Path, document: Document) -> None:

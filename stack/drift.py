@@ -20,7 +20,9 @@ HARMLESS = {"users"}  # groups that Debian gives to everybody
 
 def drift(desired: Desired, seen: dict[str, Any], key: str) -> list[Finding]:
     """Every difference, the gravest first: what runs, then files, units, and the host around them."""
-    if not seen.get("manifest"):
+    if "manifest" not in seen:
+        return [Finding(desired.host.name, "has no python3: nothing else can be asked")]
+    if not seen["manifest"]:
         return [Finding(desired.host.name, "no release is live", "nothing was ever deployed here", "-")]
     parts = (code_link, states, processes, of_the_code, files, programs, strangers, folders, host, ports)
     return [finding for part in parts for finding in part(desired, seen, key)]

@@ -21,7 +21,9 @@ def forecast(
 ) -> dict[str, Any]:
     """`starts`: the services that would start, with their reasons; `commits`: those that the release brings,
     None when the git remote does not know the live one any more."""
-    manifest, tree = seen.get("manifest") or {}, seen.get("tree", {})
+    manifest = seen.get("manifest") or {}
+    there = seen.get("releases", {}).get(plan.release, {})
+    target = plan.prepare["commit"] if plan.prepare else there.get("commit", "")
     return {
         "live": plan.live,
         "pending": plan.pending,
@@ -32,10 +34,10 @@ def forecast(
         "commits": commits,
         "packages": plan.packages,
         "user": desired.site.catalogue.user if plan.user else None,
-        "adopt": differences(desired, tree, plan.prepare["commit"], seen)
-        if plan.adopt and plan.prepare
-        else None,
-        "files": [] if plan.empty else [*provided(desired, seen, plan, key), *released(desired, seen, key)],
+        "adopt": differences(desired, seen["tree"], target, seen) if plan.adopt else None,
+        "files": []
+        if plan.empty or plan.refusals
+        else [*provided(desired, seen, plan, key), *released(desired, seen, key)],
         "starts": starts,
         "steps": steps(plan, seen),
     }

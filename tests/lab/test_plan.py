@@ -106,7 +106,7 @@ def test_a_host_that_changed_since_is_not_touched(host: Machine, file: Path, cha
     done = deploy(PLAN=str(file))
     assert done.code == 0, done.text
     after = host.pids()
-    changed_units = {unit for unit in before if before[unit] != after[unit]}
+    changed_units = {unit for unit in after if before.get(unit) != after[unit]}
     assert changed_units == {"quantlab-labeld.service", "quantlab-run-observer.service"}
 
 

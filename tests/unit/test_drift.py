@@ -76,10 +76,16 @@ def test_a_host_that_nobody_touched_has_none() -> None:
     assert moved_on(HOST, seen()) == []
 
 
-@pytest.mark.parametrize("there", [bare(), bare() | {"manifest": {}}])
-def test_a_host_that_was_never_deployed_says_so(there: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("there", "what"),
+    [
+        (bare(), "has no python3: nothing else can be asked"),
+        (bare() | {"manifest": {}}, "no release is live"),
+    ],
+)
+def test_a_host_that_was_never_deployed_says_so(there: dict[str, Any], what: str) -> None:
     (found,) = drift(HOST, there, "key")
-    assert (found.where, found.what, found.undo) == ("one", "no release is live", DEPLOY)
+    assert (found.where, found.what, found.undo) == ("one", what, DEPLOY)
 
 
 def put(*keys: str, value: Any) -> Any:
