@@ -105,17 +105,16 @@ test('core/.env: quoted, bare, and nothing else', () => {
   assert.deepEqual(parseDotenv("A='x y'\n# B=1\nC=plain\nexport D=\"q\"\nnot a line\n"), { A: 'x y', C: 'plain', D: 'q' });
 });
 
-test('a kept connection that the other side closes just then costs nothing', async () => {
+test('a kept connection that the other side closes just then costs nothing', async (t) => {
   const served = new WeakSet();
   const server = http.createServer((req, res) => {
     if (served.has(req.socket)) req.socket.destroy();
     else served.add(req.socket) && res.end('{}');
   });
+  t.after(() => server.close().closeAllConnections());
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
   const url = `http://127.0.0.1:${server.address().port}/`;
   for (const method of ['GET', 'GET', 'POST', 'POST']) assert.deepEqual(await json(url, { method }), {});
-  server.close();
-  server.closeAllConnections();
 });
 
 test('a day that does not exist is not a day', () => {
