@@ -27,5 +27,5 @@ if [ "${1:-}" = marks ]; then
     "$PYTHON" collector/tests/loss.py --kills 50
     exec node bench/replay.js
 fi
-(cd collector/tests && timeout 120 "$PYTHON" -m unittest)
-timeout 240 node --test tests/*.test.js
+(cd collector/tests && timeout 300 "$PYTHON" -m unittest)
+timeout 600 node --test tests/*.test.js

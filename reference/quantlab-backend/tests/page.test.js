@@ -21,14 +21,14 @@ test.after(async () => {
   await stack.down();
 });
 
-const shows = (what, code, ...args) => until(what, () => page.run(code, ...args), 10_000, () => page.complaints.join('; '));
+const shows = (what, code, ...args) => until(what, () => page.run(code, ...args), 30_000, () => page.complaints.join('; '));
 const text = (selector) => page.run((s) => document.querySelector(s).textContent, selector);
 const create = (body) => json(`${stack.url('strategyd')}/runs`, { method: 'POST', token: 'strategy-token', body: { symbol: 'btcusdt', date: '20260115', ...body } });
 /** The text of a run's row, or undefined. */
 const row = (id) => [...document.querySelectorAll('#rows tr')].find((tr) => tr.cells[0].textContent === id)?.textContent;
 const hasRow = (what, id, words) => until(what, async () => { const found = await page.run(row, id); return words.every((word) => found?.includes(word)) && found; });
 
-test('a run appears, is at work and ends, and the collector moves on, on a page that is never loaded again', { timeout: 30_000 }, async () => {
+test('a run appears, is at work and ends, and the collector moves on, on a page that is never loaded again', { timeout: 60_000 }, async () => {
   await shows('it is live', () => document.querySelector('#link').textContent === 'live');
   await page.run(() => { window.loaded = 'once'; });
   const { id } = await create({ speed: 60_000 }); // a day in one and a half seconds
@@ -49,7 +49,7 @@ test('a run that fails says why', async () => {
   await hasRow('it has failed', id, ['failed: ', 'there is no data of btcusdt on 20200101']);
 });
 
-test('a run at work is shown even when a hundred newer ones are there, and only it among the active', { timeout: 20_000 }, async () => {
+test('a run at work is shown even when a hundred newer ones are there, and only it among the active', { timeout: 60_000 }, async () => {
   const runs = new Runs(stack.env.RUNS_DIR);
   const old = { id: 'run-1', status: 'running', symbol: 'btcusdt', date: '20260115', strategy: 'momentum' };
   runs.write(old);
@@ -64,7 +64,7 @@ test('a run at work is shown even when a hundred newer ones are there, and only 
   await shows('they are gone', () => document.querySelectorAll('#rows tr').length === 2);
 });
 
-test('a service that fails is named, with the reason, and again when it is well', { timeout: 20_000 }, async () => {
+test('a service that fails is named, with the reason, and again when it is well', { timeout: 60_000 }, async () => {
   const health = () => document.querySelector('[data-key="collector"]').textContent;
   await stack.stop('collector');
   await shows('it is missed', () => document.querySelector('#summary').textContent === 'unhealthy: collector');
@@ -153,7 +153,7 @@ test('it is readable by day and by night, on a desk and on a phone', async () =>
 
 test('nothing was complained of', () => assert.deepEqual(page.complaints, []));
 
-test('it says that the connection is lost, and comes back by itself', { timeout: 20_000 }, async () => {
+test('it says that the connection is lost, and comes back by itself', { timeout: 60_000 }, async () => {
   await stack.stop('console');
   await shows('it says so', () => document.querySelector('#link').textContent === 'connection lost, retrying' && document.body.className === 'stale');
   await stack.start('console');

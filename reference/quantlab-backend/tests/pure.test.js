@@ -4,6 +4,7 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const http = require('node:http');
 const os = require('node:os');
 const path = require('node:path');
 const zlib = require('node:zlib');
@@ -11,6 +12,7 @@ const { Readable } = require('node:stream');
 const { Queue } = require('../core/job-worker/queue');
 const { merge } = require('../core/replay/day');
 const { parseKey, objectKey } = require('../core/lib/market');
+const { json } = require('../core/lib/http');
 const { parseDotenv } = require('../core/lib/dotenv');
 const { startOf } = require('../core/lib/time');
 const { Sample, train } = require('../core/scheduler/model');
@@ -101,6 +103,18 @@ test('training finds what is there to be found', () => {
 
 test('core/.env: quoted, bare, and nothing else', () => {
   assert.deepEqual(parseDotenv("A='x y'\n# B=1\nC=plain\nexport D=\"q\"\nnot a line\n"), { A: 'x y', C: 'plain', D: 'q' });
+});
+
+test('a kept connection that the other side closes just then costs nothing', async (t) => {
+  const served = new WeakSet();
+  const server = http.createServer((req, res) => {
+    if (served.has(req.socket)) req.socket.destroy();
+    else served.add(req.socket) && res.end('{}');
+  });
+  t.after(() => server.close().closeAllConnections());
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  const url = `http://127.0.0.1:${server.address().port}/`;
+  for (const method of ['GET', 'GET', 'POST', 'POST']) assert.deepEqual(await json(url, { method }), {});
 });
 
 test('a day that does not exist is not a day', () => {

@@ -31,7 +31,7 @@ const COMMANDS = {
 const WITHOUT_PORT = ['worker', 'observer'];
 
 /** Asks until the answer is true, and fails with the last thing heard when it takes too long. */
-async function until(what, ask, ms = 10_000, detail = () => '') {
+async function until(what, ask, ms = 30_000, detail = () => '') {
   const end = Date.now() + ms;
   let last;
   for (;;) {
@@ -98,23 +98,22 @@ class Stack {
   async startS3() {
     const args = ['serve', 's3', path.join(this.dir, 's3'), '--addr', `127.0.0.1:${this.ports.s3}`];
     const entry = this.#spawn('s3', [RCLONE, ...args], { PATH: process.env.PATH, HOME: this.dir, RCLONE_AUTH_KEY: '"key,secret"' });
-    await until('S3 answers', async () => { await this.s3.check(); return true; }, 10_000, () => entry.output);
+    await until('S3 answers', async () => { await this.s3.check(); return true; }, 30_000, () => entry.output);
   }
 
   #spawn(name, [command, ...args], env) {
     const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    const entry = { child, output: '', started: Date.now(), ended: new Promise((resolve) => { child.on('close', resolve); }) };
+    const entry = { child, output: '', ended: new Promise((resolve) => { child.on('close', resolve); }) };
     child.on('error', (error) => { entry.output += `${command}: ${error.message}\n`; });
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { entry.output += chunk; });
     this.children.set(name, entry);
     return entry;
   }
 
-  /** Starts a service and waits until it is healthy; ms says how long that took. */
+  /** Starts a service and waits until it is healthy. */
   async start(name, env = {}) {
     const entry = this.launch(name, env);
-    if (!WITHOUT_PORT.includes(name)) await until(`${name} is healthy`, () => this.healthy(name), 10_000, () => entry.output);
-    entry.ms = Date.now() - entry.started;
+    if (!WITHOUT_PORT.includes(name)) await until(`${name} is healthy`, () => this.healthy(name), 30_000, () => entry.output);
     return entry;
   }
 

@@ -13,7 +13,7 @@ const { Stack, ROOT, until } = require('./stack');
 const token = 'strategy-token';
 let stack;
 
-const script = (file, args, env = {}) => spawnSync(process.execPath, [path.join(ROOT, file), ...args], { env: { ...stack.env, ...env }, encoding: 'utf8', timeout: 30_000 });
+const script = (file, args, env = {}) => spawnSync(process.execPath, [path.join(ROOT, file), ...args], { env: { ...stack.env, ...env }, encoding: 'utf8', timeout: 60_000 });
 
 test.before(async () => {
   stack = await Stack.create({ LABEL_HORIZON_MS: '5000' }, ['--days', '2']); // the seed has an update a second
@@ -38,7 +38,7 @@ test('the seed is the same each time', async () => {
   assert.throws(() => stack.seed('--from', '20260230'), /--from must be a day/);
 });
 
-test('a run that strategyd was killed in is done by the next one, with the same result', { timeout: 30_000 }, async () => {
+test('a run that strategyd was killed in is done by the next one, with the same result', { timeout: 60_000 }, async () => {
   const undisturbed = await ended((await create({})).id, 'finished');
   const { id } = await create({ speed: 40_000 }); // a day in two seconds
   await until('it is on its way', async () => (await run(id)).result?.updates > 100);
@@ -84,7 +84,7 @@ test('a run that interrupts strategyd again and again is given up', async () => 
   assert.equal((await ended('run-poison', 'failed')).error, 'interrupted 3 times');
 });
 
-test('a backtest is the sum of its days', { timeout: 30_000 }, async () => {
+test('a backtest is the sum of its days', { timeout: 60_000 }, async () => {
   const { id } = await json(`${stack.url('backtestd')}/backtests`, { method: 'POST', body: { symbol: 'ethusdt', strategy: 'reversion', from: '20260115', to: '20260117' } });
   const done = await until('it is done', async () => { const b = await json(`${stack.url('backtestd')}/backtests/${id}`); return b.status !== 'running' && b; }, 20_000);
   assert.deepEqual(done.dates.map(({ date, status }) => [date, status]), [['20260115', 'finished'], ['20260116', 'finished'], ['20260117', 'failed']]);
@@ -121,14 +121,14 @@ test('the API filters and pages, and changes nothing', async () => {
   assert.ok((await list('limit=1')).total > 0);
 });
 
-test('a job tries several windows and says which was best', { timeout: 30_000 }, async () => {
+test('a job tries several windows and says which was best', { timeout: 60_000 }, async () => {
   const done = await job(enqueue('sweep', '{"symbol":"ethusdt","date":"20260116","windows":[50,400]}'), 'done');
   const { best, tries } = JSON.parse(done.output);
   assert.equal(tries.length, 2);
   assert.equal(best.pnl, Math.max(...tries.map(({ pnl }) => pnl)));
 });
 
-test('a job that takes too long, fails or does not exist is put among the failed, with the reason', { timeout: 30_000 }, async () => {
+test('a job that takes too long, fails or does not exist is put among the failed, with the reason', { timeout: 60_000 }, async () => {
   assert.match((await job(enqueue('sweep', '{"symbol":"ethusdt","date":"20200101"}'), 'failed')).stderr, /there is no data/);
   assert.equal((await job(enqueue('nothing'), 'failed')).reason, 'there is no script nothing');
   assert.equal((await job(enqueue('../../replay/server'), 'failed')).reason, 'names no script');
@@ -139,7 +139,7 @@ test('a job that takes too long, fails or does not exist is put among the failed
   assert.match((await until('it is too large', async () => { const j = await job('job-slow', 'failed'); return j.memory_mb && j; })).reason, /was killed by SIG/);
 });
 
-test('a job goes on after a stop and after a kill of the worker', { timeout: 30_000 }, async () => {
+test('a job goes on after a stop and after a kill of the worker', { timeout: 60_000 }, async () => {
   const args = JSON.stringify({ symbol: 'btcusdt', date: '20260116', speed: 60_000, windows: [50] });
   for (const [signal, attempts] of [['SIGTERM', 1], ['SIGKILL', 2]]) {
     const id = enqueue('sweep', args);
@@ -182,7 +182,7 @@ test('verify-credentials names the setting that is wrong', () => {
   }
 });
 
-test('runs wait for an archive that is away', { timeout: 20_000 }, async () => {
+test('runs wait for an archive that is away', { timeout: 60_000 }, async () => {
   const { id } = await create({});
   await ended(id, 'finished');
   const bucket = path.join(stack.dir, 's3', 'archive');

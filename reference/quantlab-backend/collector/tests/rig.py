@@ -31,7 +31,7 @@ def free_port() -> int:
         return port
 
 
-def until(what: str, ask: Callable[[], Any], seconds: float = 10) -> Any:
+def until(what: str, ask: Callable[[], Any], seconds: float = 30) -> Any:
     end = time.monotonic() + seconds
     while True:
         answer = ask()
@@ -118,7 +118,7 @@ class Rig:
         """Waits until S3 has all that lies in the spool now: each segment has its own patience."""
         waiting = sorted(path.stem for path in self.spool.iterdir())
         for name in waiting:
-            until(f"segment {name} is in S3", lambda name=name: not list(self.spool.glob(f"{name}.*")), 30)
+            until(f"segment {name} is in S3", lambda name=name: not list(self.spool.glob(f"{name}.*")))
 
     def down(self) -> None:
         for process in (self.collector, self.s3):

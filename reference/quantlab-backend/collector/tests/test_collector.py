@@ -43,7 +43,7 @@ class CollectorTest(unittest.TestCase):
         self.assertEqual(rig.metric("uploaded"), 0)
         promised = loss.acknowledged(rig)
         rig.start_s3()
-        until("the queue is short again", lambda: 0 <= rig.metric("queue_size") < 400, 20)
+        until("the queue is short again", lambda: 0 <= rig.metric("queue_size") < 400)
         until("it says so", lambda: rig.get("/status")[1]["s3"] == "ok")
         stored = rig.stored()
         self.assertLessEqual(promised, stored.keys())

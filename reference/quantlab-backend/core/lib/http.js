@@ -10,16 +10,22 @@ const agents = {
 };
 
 /** Resolves to the response as soon as its head is there; its body is for the caller to read. */
-function open(url, { method = 'GET', headers = {}, body, token, timeout = 5000, signal, agent } = {}) {
+function open(url, options = {}) {
   const { protocol } = new URL(url);
+  // A kept connection may be closed just as we write: what may be asked twice is asked again, a POST
+  // has a connection of its own.
+  const { method = 'GET', headers = {}, body, token, timeout = 5000, signal, agent = method !== 'POST' && agents[protocol] } = options;
   const { request } = protocol === 'https:' ? https : http;
   const auth = token ? { Authorization: `Bearer ${token}` } : {};
   return new Promise((resolve, reject) => {
     const req = request(url, {
-      method, signal, timeout, agent: agent ?? agents[protocol], headers: { ...auth, ...headers },
+      method, signal, timeout, agent, headers: { ...auth, ...headers },
     }, resolve);
     req.on('timeout', () => req.destroy(new Error(`no answer within ${timeout} ms`)));
-    req.on('error', reject);
+    req.on('error', (error) => {
+      if (req.reusedSocket && error.code === 'ECONNRESET') open(url, options).then(resolve, reject);
+      else reject(error);
+    });
     req.end(body);
   });
 }

@@ -2,7 +2,6 @@
 // Client side of an event stream. Hands on events in batches, as they came from the network, and after
 // a cut goes on from the last event that it handed on: the consumer never sees the cut.
 
-const http = require('node:http');
 const { open, text, decode } = require('./http');
 const { backoff } = require('./time');
 
@@ -38,8 +37,7 @@ async function* parse(res) {
 async function connect(url, { token, lastId, signal }) {
   const headers = lastId ? { 'Last-Event-ID': lastId } : {};
   // A stream keeps its connection to itself: pooling it would only delay its end.
-  const agent = url.startsWith('https:') ? undefined : new http.Agent();
-  const res = await open(url, { token, headers, signal, agent, timeout: IDLE_MS });
+  const res = await open(url, { token, headers, signal, agent: false, timeout: IDLE_MS });
   if (res.statusCode !== 200) decode(res.statusCode, await text(res));
   return res;
 }
