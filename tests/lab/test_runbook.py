@@ -31,7 +31,7 @@ def test_by_hand(host: Machine, command: str) -> None:
         command = f"runuser -u deploy -- sh -c {shlex.quote(today(command))}"
     said = host.sh(f"set -ae; cd /home/deploy/quantlab-backend; . /etc/quantlab/strategyd.env\n{command}")
     if re.search(r"/(health|ping)\b", command):
-        assert '"status":"ok"' in said
+        assert re.search(r'"status": *"ok"', said)
 
 
 @pytest.mark.parametrize("command", commands(2))
@@ -39,7 +39,8 @@ def test_here(host: Machine, command: str) -> None:
     words = shlex.split(today(command))
     if "FOLLOW=1" in words:
         ended = cut_off("replayd", signal.SIGINT, *words)
-        assert ended.code == -signal.SIGINT, ended.text
+        assert ended.code in (2, -signal.SIGINT), ended.text  # make's own, or it ends as it was told to
+        assert "Traceback" not in ended.text
     else:
         ended = run(words[0], "--silent", *words[1:])
         assert ended.code == 0, ended.text
