@@ -10,7 +10,7 @@ monkey.patch_all()  # before anything that opens a socket: hosts are asked at th
 import sys  # noqa: E402
 
 from operate import control, history, locks, research, status  # noqa: E402
-from stack.errors import Refused  # noqa: E402
+from operate.exits import ended  # noqa: E402
 
 COMMANDS = {
     "collector": research.collector,
@@ -26,16 +26,5 @@ COMMANDS = {
 }
 
 
-def main() -> int:
-    try:
-        return COMMANDS[sys.argv[1]]()
-    except Refused as refused:
-        for reason in refused.reasons:
-            print(f"refused: {reason}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(COMMANDS[sys.argv[1]]))

@@ -14,9 +14,10 @@ _LINE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*)")
 _MARK = re.compile("\x00([0-9]+)\x00")
 
 
-def _carried(value: str) -> bool:
-    """False for lone surrogates and Unicode's noncharacters: systemd drops such a value silently."""
-    return not any(
+def carried(value: str) -> bool:
+    """Whether all readers get this value alike. False for quotes, backslashes and control characters, and
+    for lone surrogates and Unicode's noncharacters: systemd drops such a value silently."""
+    return not re.search(r"['\\\x00-\x08\x0a-\x1f\x7f\u0085\u2028\u2029]", value) and not any(
         0xD800 <= ord(sign) <= 0xDFFF or 0xFDD0 <= ord(sign) <= 0xFDEF or ord(sign) & 0xFFFE == 0xFFFE
         for sign in value
     )
@@ -48,7 +49,7 @@ class Marks:
                 reasons.append(f"{where}: line {number} is not NAME=value")
                 continue
             value = _MARK.sub(lambda mark: self.values[int(mark[1])], found["value"])
-            if not _carried(value) or re.search(r"['\\\x00-\x08\x0a-\x1f\x7f\u0085\u2028\u2029]", value):
+            if not carried(value):
                 reasons.append(
                     f"{where}: {found['name']}: holds a quote, backslash or control character, "
                     "which an env file cannot carry"
