@@ -1,7 +1,16 @@
 # Everything an operator types. `make help` lists it.
 ENV ?= lab
+# SUDO=ask: the hosts' sudo password is asked once, and the whole command runs with it (docs/access.md).
+ifeq ($(SUDO),ask)
+.PHONY: asked $(MAKECMDGOALS)
+$(MAKECMDGOALS): asked
+	@:
+asked:
+	@[ -e .venv/complete ] || ./bootstrap.sh
+	@.venv/bin/python -m stack.sudo $(MAKE) --no-print-directory $(MAKECMDGOALS) SUDO=given
+else
 export ENV LAB REV LIMIT HOSTS TO ADOPT REASON MINUTES COUNT JSON ONLY SERVICE SYMBOL DATE DRY_RUN
-export LIST SET GENERATE ADD REMOVE
+export LIST SET GENERATE ADD REMOVE CHANGED FINGERPRINTS
 PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
@@ -9,7 +18,7 @@ HOSTS ?= $(if $(filter split,$(ENV)),2,)
 LATER := plan drift doctor logs bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down deploy rollback verify status start stop restart runs collector ml history lock unlock secrets test unit test-backend test-lab faults lint format docs requirements $(LATER)
+.PHONY: help setup lab lab-down deploy rollback verify status start stop restart runs collector ml history lock unlock secrets trust test unit test-backend test-lab faults lint format docs requirements $(LATER)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +74,9 @@ unlock: setup ## take the lock off, whoever holds it
 secrets: setup ## edit the secrets in memory; LIST=1, SET=name, GENERATE=names, ADD='key who', REMOVE=who
 	@$(PYTHON) -m operate.secrets
 
+trust: setup ## compare and write the hosts' SSH keys; CHANGED=host, FINGERPRINTS='SHA256:…' (LIMIT=)
+	@$(PYTHON) -m operate.trust
+
 test: lint unit test-backend test-lab ## all tests; needs root for the lab
 
 unit: setup ## tests without a host, in seconds
@@ -99,3 +111,4 @@ requirements: setup ## lock requirements.in anew, by version and hash
 
 $(LATER):
 	@echo "make $@ is not built yet" >&2; exit 2
+endif
