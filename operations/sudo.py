@@ -41,7 +41,7 @@ def ready(host: Host) -> None:
         if arguments.get("_sudo"):
             if not answers:
                 _, output = plain(StringCommand(PROBE), _stdin=[given])
-                answers.append(output.stdout_lines[-1])
+                answers.append("".join(output.stdout_lines[-1:]))
             if answers[0] == "bad":
                 raise EOFError(REFUSES)
             if answers[0] == "good":

@@ -251,3 +251,16 @@ def test_git_takes_secrets_files_along_and_knows_how_to_show_them() -> None:
     told = subprocess.check_output([*git, "check-attr", "diff", "secrets/production.age"], cwd=ROOT)
     assert told.split()[-1] == b"age"
     assert "git config diff.age.textconv" in (ROOT / "bootstrap.sh").read_text()
+
+
+def test_an_ssh_key_serves_as_identity(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    identity = tmp_path / "identity"
+    identity.unlink()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", identity], check=True)
+    assert run(GENERATE="A_TOKEN,B_TOKEN") == 0
+    assert set(values(tmp_path)) == set(NAMES)
+    assert "\nssh-ed25519 " in (tmp_path / "secrets/test.recipients").read_text()
+    identity.with_name("identity.pub").unlink()
+    (tmp_path / "secrets/test.recipients").unlink()
+    assert run(LIST="1") == 2
+    assert "identity.pub: is not there" in capsys.readouterr().err
