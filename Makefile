@@ -1,5 +1,14 @@
 # Everything an operator types. `make help` lists it.
 ENV ?= lab
+# SUDO=ask: the hosts' sudo password is asked once, and the whole command runs with it (docs/access.md).
+ifeq ($(SUDO),ask)
+.PHONY: asked $(MAKECMDGOALS)
+$(MAKECMDGOALS): asked
+	@:
+asked:
+	@[ -e .venv/complete ] || ./bootstrap.sh
+	@.venv/bin/python -m stack.sudo $(MAKE) --no-print-directory $(MAKECMDGOALS) SUDO=given
+else
 # What is typed after `make` reaches the commands by itself.
 export ENV HOSTS
 # Shells keep the height of the terminal under this name: only `make logs LINES=n` is meant.
@@ -74,6 +83,12 @@ lock: setup ## keep everybody else's deploys out: REASON='…' (MINUTES=480)
 unlock: setup ## take the lock off, whoever holds it
 	@$(PYTHON) -m operate unlock
 
+secrets: setup ## edit the secrets in memory; LIST=1, SET=name, GENERATE=names, ADD='key who', REMOVE=who
+	@$(PYTHON) -m operate.secrets
+
+trust: setup ## compare and write the hosts' SSH keys; CHANGED=host, FINGERPRINTS='SHA256:…' (LIMIT=)
+	@$(PYTHON) -m operate.trust
+
 test: lint unit test-backend test-lab ## all tests; needs root for the lab
 
 unit: setup ## tests without a host, in seconds
@@ -112,3 +127,4 @@ requirements: setup ## lock requirements.in anew, by version and hash
 
 $(LATER):
 	@echo "make $@ is not built yet" >&2; exit 2
+endif

@@ -5,6 +5,7 @@ Everything is checked here, before pyinfra opens a connection.
 
 import sys as _sys
 
+from operations.hostkeys import explained as _explained
 from stack.desired import load as _load
 from stack.errors import Refused as _Refused
 from stack.site import load as _load_site
@@ -15,4 +16,5 @@ try:
 except _Refused as _refused:
     _sys.exit("\n".join(f"refused: {_reason}" for _reason in _refused.reasons))
 
+_explained()
 globals().update(_site.groups())

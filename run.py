@@ -10,12 +10,14 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 from operations.pinned import pinned
 from stack.desired import load
 from stack.errors import Refused
 from stack.site import ROOT
 from stack.site import load as load_site
+from stack.sudo import handed
 
 
 def main(arguments: list[str]) -> int:
@@ -35,17 +37,20 @@ def main(arguments: list[str]) -> int:
     for word in limit.split(",") if limit else []:
         command += ["--limit", word]
     quiet = {} if sys.stderr.isatty() else {"PYINFRA_PROGRESS": "off"}
-    # Without a terminal nobody can type a sudo password: its prompt must fail, not wait.
-    stdin = None if sys.stdin.isatty() else subprocess.DEVNULL
-    with subprocess.Popen(
-        [*command, *arguments], cwd=ROOT, stdin=stdin, env={**os.environ, **quiet}
-    ) as child:
+    # Nothing of ours reads standard input: what would ask there must fail, not wait.
+    how: dict[str, Any] = {
+        "cwd": ROOT,
+        "stdin": subprocess.DEVNULL,
+        "env": {**os.environ, **quiet},
+        **handed(),
+    }
+    with subprocess.Popen([*command, *arguments], **how) as child:
         try:
             return 1 if child.wait() else 0
         except KeyboardInterrupt:
             child.wait()
     print("interrupted: hosts that were changed go back to where they were", file=sys.stderr)
-    subprocess.run([*command, "abort.py"], cwd=ROOT, stdin=stdin, env={**os.environ, **quiet}, check=False)
+    subprocess.run([*command, "abort.py"], **how, check=False)
     return 130
 
 

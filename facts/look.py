@@ -6,6 +6,7 @@ from typing import Any
 from pyinfra.api import FactBase, Host
 from typing_extensions import override
 
+from operations import hostkeys
 from stack.desired import GUARDS, Desired
 from stack.site import ROOT
 from stack.transport import piped
@@ -44,10 +45,11 @@ def request(desired: Desired) -> dict[str, Any]:
 
 def look(host: Host, desired: Desired) -> dict[str, Any] | None:
     """Observe a host; None when it could not be looked at (pyinfra has then said why and dropped it)."""
+    if reason := hostkeys.stop():
+        return {"refused": reason}
     source = (ROOT / "host" / "look.py").read_text()
     stdin = [json.dumps(source), json.dumps(request(desired))]
     try:
         return host.get_fact(Look, _sudo=True, _stdin=stdin)
-    except EOFError:  # pyinfra asked for the password where nobody can type
-        user = desired.host.data.get("ssh_user", "the SSH user")
-        return {"refused": f"sudo asks for a password: allow {user} sudo without, or run from a terminal"}
+    except EOFError as error:  # sudo wants a password, or another one
+        return {"refused": str(error)}

@@ -8,6 +8,7 @@ import pending
 import store
 from common import Failed, run, show
 from look import listeners
+from mask import masked
 
 
 def start(marker: dict[str, Any], service: dict[str, Any]) -> float:
@@ -86,5 +87,5 @@ def explain(marker: dict[str, Any], service: dict[str, Any], reason: str) -> str
         # A new unit that can't be healthy must not be restarted for ever behind the operator's back. What
         # the host goes back to may: it was healthy once, and what it misses (S3, say) may come back.
         subprocess.run(["systemctl", "stop", unit], check=False, capture_output=True)
-    tail = "\n".join(f"    {line}" for line in lines.splitlines())
+    tail = "\n".join(f"    {line}" for line in masked(lines).splitlines())
     return f"{service['name']} ({unit}) {reason}: {state['SubState']}, result {state['Result']}\n{tail}"

@@ -12,13 +12,12 @@ from gevent import monkey  # noqa: E402
 
 monkey.patch_all()  # before anything that opens a socket: hosts are asked at the same time
 
-import os  # noqa: E402
 import sys  # noqa: E402
 
 import gevent  # noqa: E402
 
 from operate import control, drift, history, locks, logs, plan, research, status  # noqa: E402
-from stack.errors import Refused  # noqa: E402
+from operate.exits import ended  # noqa: E402
 
 COMMANDS = {
     "collector": research.collector,
@@ -37,21 +36,7 @@ COMMANDS = {
 }
 
 
-def main() -> int:
+if __name__ == "__main__":
     # To the main greenlet, whichever runs: in another one the interrupt would be printed as its error.
     gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
-    try:
-        return COMMANDS[sys.argv[1]]()
-    except Refused as refused:
-        for reason in refused.reasons:
-            print(f"refused: {reason}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # who reads us has had enough: `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(COMMANDS[sys.argv[1]]))

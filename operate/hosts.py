@@ -14,8 +14,10 @@ from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
 
 from operate import streaming
+from operations import hostkeys, sudo
 from operations.base import hurry
 from stack.desired import Desired, load
+from stack.errors import Refused
 from stack.site import load as load_site
 from stack.transport import installed
 
@@ -61,7 +63,10 @@ class Connected:
         data = [(name, site.hosts[name].data) for name in names]
         self._state = State(Inventory((data, {})), Config(CONNECT_TIMEOUT=10))
         self._hosts = {host.name: host for host in self._state.inventory}
+        hostkeys.explained()
         tried = self._everywhere(self._connect, list(self._hosts))
+        if reason := hostkeys.stop():
+            raise Refused(reason)
         self.errors = {name: answer for name, answer in tried.items() if answer.error}
         self.names = [name for name in self._hosts if name not in self.errors]
 
@@ -74,7 +79,7 @@ class Connected:
             try:
                 good, output = host.run_shell_command(command, _sudo=True, _stdin=asked.stdin)
             except (OSError, EOFError) as error:
-                return Answer([], f"gave no answer: {str(error) or 'sudo asks for a password'}")
+                return Answer([], f"gave no answer: {error}")
             said = "\n".join(output.stderr_lines) or "it ended with an error"
             return Answer(output.stdout_lines, None if good else said)
 
@@ -112,6 +117,7 @@ class Connected:
         except ConnectError as error:
             return Answer([], f"cannot be reached: {error}")
         hurry(host)
+        sudo.ready(host)
         return Answer([])
 
     def _everywhere(self, job: Callable[[Host], Answer], names: list[str]) -> dict[str, Answer]:

@@ -7,31 +7,28 @@ from collections.abc import Callable, Iterable, Iterator
 
 import gevent
 from paramiko import SSHException
-from pyinfra.api import State, StringCommand
+from pyinfra.api import State
 from pyinfra.api.host import Host
-from pyinfra.connectors.util import (
-    CommandOutput,
-    OutputLine,
-    execute_command_with_sudo_retry,
-    make_unix_command_for_host,
-)
+from pyinfra.connectors.util import CommandOutput, OutputLine
+
+from operations import sudo
 
 
 def run(state: State, host: Host, command: str, stdin: str, heard: Callable[[str], None]) -> tuple[int, str]:
     """Run a command as root and hand on each line of its output; its exit code and what it said on stderr.
 
-    Its stdin stays open while somebody listens: its end tells the host that nobody does any more. Sudo's
-    password is asked for as pyinfra does it. Raises OSError when the connection is lost.
+    Its stdin stays open while somebody listens: its end tells the host that nobody does any more. Raises
+    OSError when the connection is lost.
     """
     client = getattr(host.connector, "client", None)
     if client is None:
         raise OSError("it is not reached over SSH")
 
     def execute() -> tuple[int, CommandOutput]:
-        full = make_unix_command_for_host(state, host, StringCommand(command), _sudo=True)
+        full, first = sudo.opened(state, host, command)
         channel = client.get_transport().open_session()
-        channel.exec_command(full.get_raw_value())
-        channel.sendall(f"{stdin}\n".encode())
+        channel.exec_command(full)
+        channel.sendall(f"{first}{stdin}\n".encode())
         errors = gevent.spawn(lambda: list(decoded(channel.makefile_stderr("rb"))))
         for line in decoded(channel.makefile("rb")):
             heard(line)
@@ -42,7 +39,7 @@ def run(state: State, host: Host, command: str, stdin: str, heard: Callable[[str
         return code, CommandOutput(said)
 
     try:
-        code, output = execute_command_with_sudo_retry(host, {}, execute)
+        code, output = sudo.never_ask(host, {}, execute)
     except SSHException as error:
         raise OSError(str(error)) from None
     return code, output.stderr

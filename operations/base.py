@@ -9,6 +9,7 @@ from pyinfra import host, logger
 from pyinfra.api import Host, State, StringCommand, operation
 from pyinfra.operations import apt, files, server
 
+from operations import sudo
 from stack.desired import download_env
 from stack.plan import Plan
 from stack.site import ROOT
@@ -29,8 +30,9 @@ def hurry(host: Host) -> None:
 
 
 def connect_fast() -> None:
-    """Do so for the host whose deploy this is."""
+    """Do so for the host whose deploy this is, and let it become root."""
     hurry(host)
+    sudo.ready(host)
 
 
 def fail(state: State, host: Host, lines: list[str]) -> bool:

@@ -31,8 +31,8 @@ def _text(value: str) -> bool:
     )
 
 
-def _carried(value: str) -> bool:
-    """Whether an env file can hold a value."""
+def carried(value: str) -> bool:
+    """Whether all readers of an env file get this value alike."""
     return _text(value) and not re.search(r"['\\\x00-\x08\x0a-\x1f\x7f\u0085\u2028\u2029]", value)
 
 
@@ -67,7 +67,7 @@ class Marks:
                 continue
             name = found["name"]
             value = _MARK.sub(lambda mark: self.values[int(mark[1])], found["value"])
-            if _carried(value):
+            if carried(value):
                 lines.append(f"{name}='{value}'")
             elif self.unit and _text(value) and self._secret(found["value"]):
                 self.credentials[name] = value
@@ -84,7 +84,7 @@ class Marks:
     def _secret(self, marked: str) -> bool:
         """Whether it is for its secrets alone that a line cannot be carried."""
         rest = _MARK.sub(lambda mark: "" if self._is_secret(mark) else self.values[int(mark[1])], marked)
-        return _carried(rest)
+        return carried(rest)
 
     def _is_secret(self, mark: re.Match[str]) -> bool:
         return isinstance(self.values[int(mark[1])], Secret)

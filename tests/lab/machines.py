@@ -30,13 +30,13 @@ class Result:
     text: str
 
 
-def run(*command: str, **env: str) -> Result:
+def run(*command: str, stdin: str = "", **env: str) -> Result:
     """Run a command in the project as an operator would, against this test's lab."""
     done = subprocess.run(
         command,
         cwd=ROOT,
         env={**os.environ, **BARE, **env},
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -94,13 +94,13 @@ class Machine:
         running = state.read(ROOT, lab)
         host = running.hosts[position]
         self.name, self.address = host.name, host.address
-        self._ssh = ["ssh", "-i", running.ssh_key, "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes"]
-        self._ssh += ["-o", f"UserKnownHostsFile={running.known_hosts}", f"{running.ssh_user}@{host.address}"]
+        self.ssh = ["ssh", "-i", running.ssh_key, "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes"]
+        self.ssh += ["-o", f"UserKnownHostsFile={running.known_hosts}", f"{running.ssh_user}@{host.address}"]
 
     def sh(self, script: str, check: bool = True) -> str:
         """Run a script as root on the host; its output."""
         done = subprocess.run(
-            [*self._ssh, "sudo", "sh", "-s"], input=script, capture_output=True, text=True, timeout=120
+            [*self.ssh, "sudo", "sh", "-s"], input=script, capture_output=True, text=True, timeout=120
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()

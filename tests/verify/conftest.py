@@ -65,7 +65,8 @@ def look(wanted: Desired) -> Observed | ByHand | str:
         return by_hand
     except (OSError, paramiko.SSHException, Unreadable) as error:
         reason = f"{type(error).__name__}: {error}"
-        then = "is it up and deployed? `make deploy`"
+        keys = isinstance(error, paramiko.BadHostKeyException) or "found in known_hosts" in reason
+        then = "compare host keys: `make trust`" if keys else "is it up and deployed? `make deploy`"
         return f"{wanted.host.name}: cannot be looked at: {reason}\n  next: {then}"
 
 

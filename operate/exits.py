@@ -1,0 +1,21 @@
+"""How an operator's command ends: 0 done, 1 a host failed, 2 refused with reasons, 130 interrupted."""
+
+import os
+import sys
+from collections.abc import Callable
+
+from stack.errors import Refused
+
+
+def ended(command: Callable[[], int]) -> int:
+    try:
+        return command()
+    except Refused as refused:
+        for reason in refused.reasons:
+            print(f"refused: {reason}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # who reads us has had enough: `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
