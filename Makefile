@@ -5,10 +5,10 @@ PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
 HOSTS ?= $(if $(filter split,$(ENV)),2,)
-LATER := plan drift doctor logs bench
+LATER := plan drift logs bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down deploy rollback verify status start stop restart runs collector ml history lock unlock test unit test-backend test-lab faults lint format docs requirements $(LATER)
+.PHONY: help setup lab lab-down deploy rollback verify status start stop restart runs collector ml doctor history lock unlock test unit test-backend test-lab faults lint format docs requirements $(LATER)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ collector: setup ## the collector's status and metrics
 
 ml: setup ## run the daily ML job now: SYMBOL= DATE=YYYYMMDD (DRY_RUN=1)
 	@$(PYTHON) -m operate ml
+
+doctor: setup ## what is wrong with each host, why, and what mends it (JSON=1)
+	@$(PYTHON) -m operate doctor
 
 history: setup ## every deploy, rollback and refusal of each host (COUNT=20)
 	@$(PYTHON) -m operate history

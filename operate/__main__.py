@@ -9,11 +9,12 @@ monkey.patch_all()  # before anything that opens a socket: hosts are asked at th
 
 import sys  # noqa: E402
 
-from operate import control, history, locks, research, status  # noqa: E402
+from operate import control, doctor, history, locks, research, status  # noqa: E402
 from stack.errors import Refused  # noqa: E402
 
 COMMANDS = {
     "collector": research.collector,
+    "doctor": doctor.show,
     "history": history.show,
     "lock": locks.lock,
     "ml": research.ml,

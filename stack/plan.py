@@ -10,6 +10,7 @@ from stack.desired import GUARDS, Desired, digest, download_env, unit_files
 from stack.render import UNITS, File
 
 SUPPORTED = ("debian 12", "debian 13")
+MEMORY_FREE_MB, INODES_FREE = 200, 10_000  # less than this, and a deploy does not start
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,12 @@
 """How host programs are called: one command builder for all of them."""
 
+import functools
+import json
 import shlex
+from pathlib import Path
+from typing import Any
 
+HOST = Path(__file__).resolve().parent.parent / "host"
 _BOOT = "import json,sys;exec(compile(json.loads(sys.stdin.readline()),'quantlab','exec'))"
 
 
@@ -13,3 +18,17 @@ def piped() -> str:
 def installed(verb: str) -> str:
     """Runs a verb of the programs that are installed on the host; its request comes over stdin."""
     return f"python3 -I /usr/local/lib/quantlab {verb}"
+
+
+@functools.cache
+def _modules() -> dict[str, str]:
+    """Every host program by the name under which the others import it."""
+    files = [*sorted(HOST.glob("*.py")), *sorted(HOST.glob("doctor/*.py"))]
+    names = (".".join(file.relative_to(HOST).with_suffix("").parts) for file in files)
+    return {name.removesuffix(".__init__"): file.read_text() for name, file in zip(names, files, strict=True)}
+
+
+def sent(run: str, request: dict[str, Any]) -> list[str]:
+    """Two lines for `piped`: all host programs come along, and `answer` of module `run` gets the request."""
+    unpack = (HOST / "doctor" / "unpack.py").read_text()
+    return [json.dumps(unpack), json.dumps({"modules": _modules(), "run": run, "request": request})]
