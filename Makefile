@@ -1,6 +1,6 @@
 # Everything an operator types. `make help` lists it.
 ENV ?= lab
-export ENV LAB REV LIMIT HOSTS TO ADOPT REASON MINUTES COUNT JSON ONLY SERVICE SYMBOL DATE DRY_RUN
+export ENV LAB REV LIMIT HOSTS TO ADOPT REASON MINUTES COUNT JSON ONLY SERVICE SYMBOL DATE DRY_RUN PREFLIGHT
 PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
@@ -89,8 +89,8 @@ format: setup ## let ruff format and mend
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-docs: setup ## write the docs' tables from the catalogue
-	@$(PYTHON) -m stack.docs
+docs: setup ## write the docs' tables from the catalogue and the doctor's causes
+	@PYTHONPATH=host $(PYTHON) -m stack.docs
 
 requirements: setup ## lock requirements.in anew, by version and hash
 	@.venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \

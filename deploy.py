@@ -23,6 +23,7 @@ if seen is not None:
         base.nothing(name=f"Nothing to change: release {plan.release} is live")
     else:
         base.provision(plan)
+        release.preflight(plan)
         release.lock(plan)
         release.prepare(plan)
         activation = release.activate(plan)

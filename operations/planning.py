@@ -9,12 +9,14 @@ from typing import Any
 
 from pyinfra import host
 
+from facts.preflight import preflight
 from facts.revision import resolve
 from facts.tree import tree
 from stack.desired import Desired
 from stack.errors import Refused
-from stack.plan import Plan, Run, plan, rollback
+from stack.plan import Plan, Run, plan, refusal_of, rollback
 
+OVERRIDE = "  nothing was touched; to deploy all the same: PREFLIGHT=0 make deploy"
 _NOW = time.strftime("%Y%m%d-%H%M%S", time.gmtime())  # one name for all hosts of a run
 
 
@@ -32,7 +34,12 @@ def planned(wanted: Desired, seen: dict[str, Any]) -> Plan:
     if seen.get("code") == "tree":
         seen |= {"tree": tree(host, wanted)}
     adopt = os.environ.get("ADOPT", "") not in ("", "0")
-    return plan(wanted, seen, revision, f"{_NOW}-{revision.commit[:7]}", run(), adopt=adopt)
+    check = os.environ.get("PREFLIGHT") != "0"
+    release = f"{_NOW}-{revision.commit[:7]}"
+    found = plan(wanted, seen, revision, release, run(), adopt=adopt, check=check)
+    if check and found.activate and (reasons := preflight(host, found)):
+        return refusal_of(found, [*reasons, OVERRIDE])
+    return found
 
 
 def planned_rollback(wanted: Desired, seen: dict[str, Any]) -> Plan:

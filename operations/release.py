@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Generator
 from typing import Any
 
@@ -13,7 +14,8 @@ from operations.base import fail, hurry
 from operations.planning import run
 from stack.catalogue import Service
 from stack.plan import Plan
-from stack.transport import installed
+from stack.preflight import late, request
+from stack.transport import installed, piped, sent
 
 SETTLE = 2  # seconds that a service must have stayed up before its release counts as good
 Commands = Generator[StringCommand | FunctionCommand, None, None]
@@ -40,6 +42,17 @@ def refused(plan: Plan) -> Commands:
         code = plan.desired.site.catalogue.code
         yield command("record", kind=plan.kind, code=code, why="; ".join(plan.refusals))
     yield FunctionCommand(fail, [plan.refusals], {})
+
+
+def preflight(plan: Plan) -> None:
+    """What the host could not be asked before it had packages, user and certificates."""
+    if plan.activate and late(plan) and os.environ.get("PREFLIGHT") != "0":
+        checked(name="Preflight", plan=plan)
+
+
+@operation(is_idempotent=False)
+def checked(plan: Plan) -> Commands:
+    yield StringCommand(piped(), _sudo=True, _stdin=sent("doctor.preflight", request(plan, run())))
 
 
 def lock(plan: Plan) -> None:

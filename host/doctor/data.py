@@ -102,25 +102,28 @@ def failed_jobs(seen: Observed) -> list[Program | None]:
     return [job for job in seen.jobs if seen.units[job.unit]["Result"] != "success"]
 
 
+def day_of(seen: Observed, program: Program) -> str:
+    """The day that the job was to work on when it last ran: the one before."""
+    _, began, *_ = seen.units[program.unit]["ExecMainStartTimestamp"].split()
+    return f"{datetime.date.fromisoformat(began) - datetime.timedelta(days=1):%Y%m%d}"
+
+
 def day_missing(seen: Observed, program: Program) -> Evidence | None:
-    """The day before the job ran has no data of its symbol."""
+    """The day has no data of the job's symbol."""
     target, symbol = s3.target(seen.env(program)), seen.env(program).get("ML_SYMBOL")
-    began = seen.units[program.unit]["ExecMainStartTimestamp"].split()
-    if target is None or not symbol or len(began) < 3 or s3.verdict(target):
+    if target is None or not symbol or s3.verdict(target):
         return None
-    day = datetime.date.fromisoformat(began[1]) - datetime.timedelta(days=1)
-    dates = s3.folders(target, f"{ROOT}symbol={symbol}/")
-    if f"{day:%Y%m%d}" in dates:
+    dates, day = s3.folders(target, f"{ROOT}symbol={symbol}/"), day_of(seen, program)
+    if day in dates:
         return None
     there = f"there is: {span(dates)}" if dates else "there is none at all"
-    return Evidence(f"{symbol} has no data of {day:%Y%m%d}; {there}", words={"symbol": symbol})
+    today = f"{datetime.datetime.now(datetime.UTC):%Y%m%d}"
+    whole = max((date for date in dates if date < today), default="YYYYMMDD")
+    return Evidence(f"{symbol} has no data of {day}; {there}", words={"symbol": symbol, "day": whole})
 
 
 def job_failed(seen: Observed, program: Program) -> Evidence | None:
-    result = seen.units[program.unit]["Result"]
     tail = look.output("tail", "-n", "3", program.told["log"]).splitlines()
-    symbol = seen.env(program).get("ML_SYMBOL", "btcusdt")
-    return Evidence(
-        "\n".join([f"result {result}; the last lines of {program.told['log']}:", *tail]),
-        words={"symbol": symbol},
-    )
+    said = "\n".join([f"{seen.units[program.unit]['Result']}; the end of {program.told['log']}:", *tail])
+    words = {"symbol": seen.env(program).get("ML_SYMBOL", ""), "day": day_of(seen, program)}
+    return Evidence(said, words=words)

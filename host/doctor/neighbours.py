@@ -96,14 +96,15 @@ def token_refused(seen: Observed, program: Program) -> Evidence | None:
 
 
 def storage(cause: str, bucket: str = "S3_COMPACT_BUCKET") -> Probe:
-    """The probe for one of the things that may be wrong with S3, as a program's own settings reach it."""
+    """The probe for one of the things that may be wrong with S3: for a program as its env file has it,
+    for a deploy as the release has it, since a deploy puts that back."""
 
     def probe(seen: Observed, program: Program | None) -> Evidence | None:
         for one in [program] if program else seen.services:
-            target = s3.target(seen.env(one), bucket)
+            target = s3.target(seen.env(one) if program else seen.wanted(one), bucket)
             found = s3.verdict(target) if target else None
             if found and found[0] == cause:
-                return explained(seen, one, *found)
+                return explained(seen, one, *found) if program else Evidence(found[1])
         return None
 
     return probe

@@ -15,7 +15,7 @@ from common import RELEASES, SHARED
 
 ENV = Path("/etc/quantlab")
 PROPERTIES = (
-    "Id,LoadState,ActiveState,SubState,UnitFileState,Result,MainPID,NRestarts,DropInPaths,"
+    "Id,LoadState,ActiveState,SubState,UnitFileState,Result,MainPID,NRestarts,Job,DropInPaths,"
     "ActiveEnterTimestampMonotonic,StateChangeTimestamp,ExecMainStartTimestamp"
 )
 POLL, PATIENCE = 0.5, 2.0

@@ -13,8 +13,9 @@ START = "make start SERVICE={service}"
 REBUILD = "sudo rm {manifest}; make deploy"  # without it a release is unfinished, and is built anew
 INSTALL = "sudo apt-get install -y --reinstall {package}"
 SETTING = "correct `s3` in the settings of the environment; make deploy"
+RELOAD = "sudo systemctl daemon-reload"
 HOGS = "ps -eo rss,pid,args --sort -rss | head"
-ML = "make ml SYMBOL={symbol} DATE=YYYYMMDD; sudo systemctl reset-failed {unit}"
+ML = "make ml SYMBOL={symbol} DATE={day}; sudo systemctl reset-failed {unit}"
 
 
 def s3(bucket: str = "S3_COMPACT_BUCKET") -> tuple[Cause, ...]:
@@ -63,22 +64,23 @@ SERVICE = (
     *RELEASE,
     Cause("masked", "the unit is masked", "sudo systemctl unmask {unit}; make deploy", units.masked),
     Cause("unit-missing", "the unit is gone", DEPLOY, units.missing),
-    Cause("stopped", "it was stopped by hand", START, units.stopped),
+    Cause("queued", "it waits for its turn to start", "mend that first", units.queued),
+    # What would keep it from starting, even if it was only stopped.
     Cause("programs-missing", "host programs are gone", DEPLOY, files.programs_missing),
     *BUILT,
     *ENV,
     *DISK,
     Cause("not-writable", "it cannot write where it must", DEPLOY, files.not_writable),
     Cause("port", "its port is taken", f"{{stop}}; {START}", neighbours.port_held),
+    Cause("code", "its code was changed by hand", f"{{reset}}; {START}", files.damaged),
+    Cause("drop-in", "drop-ins override the unit", f"sudo rm {{files}}; {RELOAD}; {START}", units.override),
+    Cause("unit", "the unit was changed by hand", DEPLOY, units.edited),
+    Cause("stopped", "it was stopped, and not started again", START, units.stopped),
+    # What keeps it from being healthy.
     Cause("need", "what it needs is down", "mend that first", neighbours.need_down),
     *s3(),
     Cause("token", "a token is refused", "make restart SERVICE={server}", neighbours.token_refused),
     MEMORY,
-    Cause("code", "its code was changed by hand", f"{{reset}}; {START}", files.damaged),
-    Cause(
-        "drop-in", "drop-ins override the unit", f"sudo rm {{files}}; {units.RELOAD}; {START}", units.override
-    ),
-    Cause("unit", "the unit was changed by hand", DEPLOY, units.edited),
     EDITED,
     Cause("version", "node or python is not what it was built with", REBUILD, files.other_runtime),
     Cause("start-limit", "systemd has given it up", START, units.start_limit),

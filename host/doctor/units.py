@@ -10,8 +10,6 @@ import pending
 from doctor.kinds import Evidence
 from doctor.observed import Observed, Program
 
-RELOAD = "sudo systemctl daemon-reload"
-
 
 def under_way(seen: Observed, program: Program | None) -> Evidence | None:
     marker, held = pending.read(), lock.holder()
@@ -40,6 +38,21 @@ def disabled(seen: Observed, program: Program | None) -> Evidence | None:
     wanted = [*seen.manifest.get("enabled", []), *seen.request["guards"]]
     off = [unit for unit in wanted if seen.units[unit]["UnitFileState"] != "enabled"]
     return Evidence(f"{', '.join(off)}: would not start with the host") if off else None
+
+
+def queued(seen: Observed, program: Program) -> Evidence | None:
+    """It waits for its turn behind a service that does not get healthy."""
+    if seen.units[program.unit].get("Job", "0") in ("", "0") or not waiting(seen, program):
+        return None
+    before = seen.services[: seen.services.index(program)]
+    for one in reversed(before):
+        if one.name in seen.ill and not waiting(seen, one):
+            return Evidence(f"behind {one.name}: {seen.ill[one.name]}", root=one.name)
+    return None
+
+
+def waiting(seen: Observed, program: Program) -> bool:
+    return seen.units[program.unit]["ActiveState"] == "inactive"
 
 
 def stopped(seen: Observed, program: Program) -> Evidence | None:

@@ -17,7 +17,11 @@ NAME = f"qt-{CHECKOUT}"
 
 
 # What an operator's shell may hold must not reach the tests.
-BARE = {"LAB": NAME, "ENV": "lab", **dict.fromkeys(("REV", "LIMIT", "TO", "ADOPT", "REASON", "AGAINST"), "")}
+BARE = {
+    "LAB": NAME,
+    "ENV": "lab",
+    **dict.fromkeys(("REV", "LIMIT", "TO", "ADOPT", "REASON", "AGAINST", "PREFLIGHT"), ""),
+}
 
 
 @dataclass(frozen=True)
