@@ -16,7 +16,6 @@ from stack.desired import Desired
 from stack.errors import Refused
 from stack.plan import Plan, Run, plan, refusal_of, rollback
 
-OVERRIDE = "  nothing was touched; to deploy all the same: PREFLIGHT=0 make deploy"
 _NOW = time.strftime("%Y%m%d-%H%M%S", time.gmtime())  # one name for all hosts of a run
 
 
@@ -38,7 +37,7 @@ def planned(wanted: Desired, seen: dict[str, Any]) -> Plan:
     release = f"{_NOW}-{revision.commit[:7]}"
     found = plan(wanted, seen, revision, release, run(), adopt=adopt, check=check)
     if check and found.activate and (reasons := preflight(host, found)):
-        return refusal_of(found, [*reasons, OVERRIDE])
+        return refusal_of(found, reasons)
     return found
 
 

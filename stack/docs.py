@@ -54,9 +54,10 @@ def current(page: str, **tables: str) -> str:
     """The page with each of its tables written anew, in the place that carries its name."""
     for name, table in tables.items():
         marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        page, count = marked.subn(lambda found, text=table: f"{found[1]}{text}\n{found[2]}", page)
-        if count != 1:
+        place = marked.search(page)
+        if place is None:
             raise ValueError(f"the page has no place for the table: <!-- {name} --> … <!-- end -->")
+        page = f"{page[: place.end(1)]}{table}\n{page[place.start(2) :]}"
     return page
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from stack.plan import Plan, Run
+from stack.plan import OVERRIDE, Plan, Run
 
 
 def late(plan: Plan) -> bool:
@@ -22,4 +22,6 @@ def request(plan: Plan, run: Run | None = None) -> dict[str, Any]:
         "fetch": prepare and {key: prepare[key] for key in ("repository", "user", "env", "commit")},
         "late": run is not None,
     }
-    return told | ({"record": {"run": dataclasses.asdict(run), "kind": plan.kind}} if run else {})
+    if run is None:
+        return told
+    return told | {"record": {"run": dataclasses.asdict(run), "kind": plan.kind}, "override": OVERRIDE}

@@ -35,7 +35,8 @@ def masked(seen: Observed, program: Program) -> Evidence | None:
 
 
 def disabled(seen: Observed, program: Program | None) -> Evidence | None:
-    wanted = [*seen.manifest.get("enabled", []), *seen.request["guards"]]
+    told = [one.unit for one in seen.services if one.name in seen.ill]  # each has its own cause
+    wanted = [u for u in [*seen.manifest.get("enabled", []), *seen.request["guards"]] if u not in told]
     off = [unit for unit in wanted if seen.units[unit]["UnitFileState"] != "enabled"]
     return Evidence(f"{', '.join(off)}: would not start with the host") if off else None
 

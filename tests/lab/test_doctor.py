@@ -1,17 +1,20 @@
 """What `make doctor` says of a host that is broken on purpose, and whether what it says mends it."""
 
 import json
+import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.lab.machines import NAME, ROOT, Machine, deploy, run
+from lab import state
+from tests.lab.endstate import settled
+from tests.lab.machines import NAME, ROOT, Machine, deploy, disturbed, run
 
 Branch = Callable[[str, dict[str, str]], str]
 Finding = dict[str, Any]
-S3 = "10.227.10.1:9000"
 LAB_JSON = ROOT / ".lab" / NAME / "lab.json"
 
 
@@ -119,9 +122,10 @@ DEPLOY = "a deploy would not succeed"
 
 def fake(name: str, code: str) -> str:
     """A server in python that stands in for S3 on the host, until its unit is stopped."""
+    s3 = state.read(ROOT, NAME).s3.removeprefix("http://")
     return f"""
         cat > /root/fake-{name}.py <<'PYTHON'\n{code}\nPYTHON
-        systemd-run --quiet --unit=fake-{name} --collect --setenv=S3={S3} python3 /root/fake-{name}.py
+        systemd-run --quiet --unit=fake-{name} --collect --setenv=S3={s3} python3 /root/fake-{name}.py
         """
 
 
@@ -213,7 +217,6 @@ def test_settings_that_are_wrong(host: Machine) -> None:
     }
     assert "AWS_SECRET_ACCESS_KEY in /etc/quantlab/replayd.env was changed by hand" in str(findings)
     assert "nosuch-secret" not in str(findings)
-    assert "featurexd, labeld, strategyd, backtestd: unhealthy because of it" in str(findings)
     assert "core/job-worker/worker.js (M)" in evidence(findings, "code")
     mend(host, findings)
     assert examined(host) == []
@@ -230,11 +233,12 @@ def test_an_s3_that_is_ill(host: Machine) -> None:
         {edit("collector", "S3_COMPACT_ENDPOINT", "http://127.0.0.1:9442")}
         {edit("observer", "S3_COMPACT_ENDPOINT", "http://127.0.0.1:9441")}
         {edit("console", "PORT", "8099")}
+        systemctl restart --no-block quantlab-console-ui; sleep 1
         sed -i 's|^ExecStart=.*|ExecStart=/bin/false|' /etc/systemd/system/quantlab-observer.service
         rm /etc/systemd/system/quantlab-worker.service
         systemctl stop quantlab-worker; systemctl daemon-reload
         systemctl restart quantlab-collector
-        systemctl restart --no-block quantlab-replayd quantlab-observer quantlab-console-ui
+        systemctl restart --no-block quantlab-replayd quantlab-observer
         sleep 20""",
         check=False,
     )
@@ -295,3 +299,121 @@ def test_a_host_that_lacks_something(host: Machine, lab_json: Callable[[dict[str
     lab_json({})
     mend(host, [finding for finding in findings if finding["next"] == ["make deploy"]])
     assert examined(host) == []
+
+
+def test_who_only_waits_is_told_with_what_it_waits_for(host: Machine) -> None:
+    host.sh("systemctl stop quantlab-replayd; sleep 1")
+    (finding,) = findings = examined(host)
+    assert (finding["cause"], finding["subject"]) == ("stopped", "replayd")
+    assert "featurexd, labeld, strategyd, backtestd: unhealthy because of it" in finding["seen"]
+    mend(host, findings)
+    assert examined(host) == []
+
+
+@pytest.mark.parametrize(
+    ("cause", "who", "broken", "undone"),
+    [
+        (
+            "runtime",
+            "observer-api",
+            "mv /usr/bin/node /usr/bin/node.away",
+            "mv /usr/bin/node.away /usr/bin/node",
+        ),
+        (
+            "version",
+            "observer-api",
+            "mv /usr/bin/node /usr/bin/node.away; printf '#!/bin/sh\\n[ $1 = --version ] && echo v99' "
+            "> /usr/bin/node; chmod 0755 /usr/bin/node",
+            "mv /usr/bin/node.away /usr/bin/node",
+        ),
+        (
+            "user",
+            "observer-api",
+            "sed -i s/^deploy:/deployx:/ /etc/passwd",
+            "sed -i s/^deployx:/deploy:/ /etc/passwd",
+        ),
+        (
+            "programs-missing",
+            "observer-api",
+            "mv /usr/local/lib/quantlab/probe.py /root/",
+            "mv /root/probe.py /usr/local/lib/quantlab/",
+        ),
+        (
+            "release",
+            DEPLOY,
+            "mv $(dirname $(readlink /home/deploy/quantlab-backend))/files /root/",
+            "mv /root/files $(dirname $(readlink /home/deploy/quantlab-backend))/",
+        ),
+        (
+            "folder",
+            DEPLOY,
+            "mv -T /home/deploy/quantlab-backend /root/link; mkdir /home/deploy/quantlab-backend",
+            "rmdir /home/deploy/quantlab-backend; mv -T /root/link /home/deploy/quantlab-backend",
+        ),
+        (
+            "read-only",
+            DEPLOY,
+            "mount --bind /opt /opt; mount -o remount,bind,ro /opt",
+            "umount /opt",
+        ),
+        (
+            "nothing",
+            "QuantLab is not here",
+            "mount -t tmpfs -o size=500m none /opt/quantlab/releases",
+            "umount /opt/quantlab/releases",
+        ),
+        (
+            "no-python",
+            "QuantLab is not here, or cannot run",
+            "mv /usr/bin/python3 /usr/bin/python3.away",
+            "mv /usr/bin/python3.away /usr/bin/python3",
+        ),
+    ],
+)
+def test_what_is_lost(host: Machine, cause: str, who: str, broken: str, undone: str) -> None:
+    try:
+        host.sh(f"{broken}; systemctl restart --no-block quantlab-observer; sleep 2")
+        findings = examined(host)
+    finally:
+        host.sh(undone)
+    assert who in causes(findings)[cause]
+    if cause == "nothing":
+        assert "500 MB free under /opt" in evidence(findings, "disk-low")
+    assert run(sys.executable, "-m", "operate", "restart", SERVICE="observer-api").code == 0
+    assert examined(host) == []
+
+
+def test_dependencies_that_are_gone_are_built_anew(host: Machine) -> None:
+    host.sh(f"""
+        rm -r /home/deploy/quantlab-backend/collector/.venv
+        {edit("replayd", "S3_COMPACT_ENDPOINT", "http://127.0.0.1:9")}
+        systemctl restart --no-block quantlab-collector; sleep 1
+        systemctl restart --no-block quantlab-replayd; sleep 2""")
+    findings = examined(host)
+    assert causes(findings) == {"dependencies": ["collector"], "s3-unreachable": ["replayd"]}
+    mend(host, findings)
+    assert examined(host) == []
+
+
+def test_a_run_under_way_is_no_fault_of_the_services(host: Machine, branch: Branch) -> None:
+    changed = branch("under-way", {"services/labeld/package.json": '{"scripts": {"start": "exit 3"}}'})
+    disturbed("Start labeld", signal.SIGKILL, REV=changed, REVERT_AFTER="15")
+    findings = examined(host)
+    assert "deploy of release " in evidence(findings, "under-way")
+    assert "locked" in causes(findings)
+    assert settled(host).whole
+    host.sh("rm -f /var/lib/quantlab/lock.json")
+    assert examined(host) == []
+
+
+def test_a_host_that_cannot_be_asked(host: Machine, lab_json: Callable[[dict[str, object]], None]) -> None:
+    rule, kept = "/etc/sudoers.d/admin", "/root/sudoers.kept"
+    back = f"systemd-run --on-active=8s --timer-property=AccuracySec=100ms mv {kept} {rule}"
+    host.sh(f"{back}; mv {rule} {kept}")
+    (finding,) = examined(host)
+    assert finding["cause"] == "sudo"
+    time.sleep(8)
+    host.sh("true")
+    lab_json({"hosts": [{"name": host.name, "address": host.address.rsplit(".", 1)[0] + ".250"}]})
+    (finding,) = examined(host)
+    assert finding["cause"] == "unreachable"
