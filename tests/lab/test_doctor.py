@@ -232,11 +232,11 @@ def test_an_s3_that_is_ill(host: Machine) -> None:
         {edit("replayd", "S3_COMPACT_ENDPOINT", "https://127.0.0.1:9443")}
         {edit("collector", "S3_COMPACT_ENDPOINT", "http://127.0.0.1:9442")}
         {edit("observer", "S3_COMPACT_ENDPOINT", "http://127.0.0.1:9441")}
-        {edit("console", "PORT", "8099")}
-        systemctl restart --no-block quantlab-console-ui; sleep 1
+        {edit("worker", "STRATEGYD_URL", "nosuch")}
+        systemctl restart --no-block quantlab-worker; sleep 1
         sed -i 's|^ExecStart=.*|ExecStart=/bin/false|' /etc/systemd/system/quantlab-observer.service
-        rm /etc/systemd/system/quantlab-worker.service
-        systemctl stop quantlab-worker; systemctl daemon-reload
+        rm /etc/systemd/system/quantlab-console-ui.service
+        systemctl stop quantlab-console-ui; systemctl daemon-reload
         systemctl restart quantlab-collector
         systemctl restart --no-block quantlab-replayd quantlab-observer
         sleep 20""",
@@ -247,12 +247,12 @@ def test_an_s3_that_is_ill(host: Machine) -> None:
         "s3-tls": ["replayd"],
         "s3-slow": ["collector"],
         "clock": ["observer"],
-        "unit-missing": ["job-worker"],
+        "unit-missing": ["console-ui"],
         "unit": ["observer-api"],
-        "edited": ["console-ui"],
+        "edited": ["job-worker"],
     }
     assert "self-signed certificate" in evidence(findings, "s3-tls")
-    assert "the clock is 1200 s ahead of" in evidence(findings, "clock")
+    assert " s ahead of that of http://127.0.0.1:9441" in evidence(findings, "clock")
     host.sh("systemctl stop fake-slow")
     mend(host, findings)
     assert examined(host) == []
