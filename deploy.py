@@ -15,7 +15,7 @@ base.connect_fast()
 seen = look(host, wanted)  # one remote command
 
 if seen is not None:
-    plan = planned(wanted, seen)  # decides everything below
+    plan = planned(wanted, seen)  # decides everything below; refuses what could not succeed
 
     if plan.refusals:
         release.refuse(plan)
@@ -23,7 +23,7 @@ if seen is not None:
         base.nothing(name=f"Nothing to change: release {plan.release} is live")
     else:
         base.provision(plan)
-        release.preflight(plan)
+        release.preflight(plan)  # what a bare host could not be asked before
         release.lock(plan)
         release.prepare(plan)
         activation = release.activate(plan)

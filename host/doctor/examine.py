@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from common import Failed
+
 from doctor.kinds import Cause, Evidence, Symptom
 from doctor.observed import Observed, Program
 from doctor.table import SYMPTOMS
@@ -20,10 +22,18 @@ def answer(request: dict[str, Any]) -> list[dict[str, Any]]:
 def examined(seen: Observed, symptom: Symptom) -> Iterator[dict[str, Any]]:
     for program in symptom.seen(seen):
         for cause in symptom.causes:
-            if evidence := cause.probe(seen, program):
+            if evidence := found(seen, program, cause):
                 yield told(seen, symptom, program, cause, evidence)
                 if not symptom.every:
                     break
+
+
+def found(seen: Observed, program: Program | None, cause: Cause) -> Evidence | None:
+    """A probe that cannot be carried out (what it would read is gone, say) proves nothing."""
+    try:
+        return cause.probe(seen, program)
+    except (Failed, OSError):
+        return None
 
 
 def told(

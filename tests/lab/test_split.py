@@ -1,12 +1,14 @@
 """Roles spread over two hosts: the documented order holds across them, locks are all or none, failures spread
 only to those who need what failed."""
 
+import json
 import re
+import sys
 from collections.abc import Callable
 
 import pytest
 
-from tests.lab.machines import ROOT, Machine, Result, deploy, lab, verify
+from tests.lab.machines import ROOT, Machine, Result, deploy, lab, run, verify
 
 Branch = Callable[[str, dict[str, str]], str]
 
@@ -32,6 +34,22 @@ def test_two_hosts(split: Result) -> None:
     again = deploy(ENV="split")
     assert again.code == 0, again.text
     assert "Success" not in again.text.split("Results:")[0]
+
+
+def test_the_doctor_tells_the_root_on_the_host_where_it_is(split: Result) -> None:
+    market, research = Machine(0), Machine(1)
+    market.sh("systemctl stop quantlab-replayd; sleep 1")
+    try:
+        result = run(sys.executable, "-m", "operate", "doctor", ENV="split", JSON="1")
+    finally:
+        market.sh("systemctl start quantlab-replayd")
+    found = json.loads(result.text)
+    assert (result.code, found[research.name]) == (1, [])
+    (finding,) = found[market.name]
+    assert (finding["cause"], finding["subject"]) == ("stopped", "replayd")
+    assert "featurexd, labeld, strategyd, backtestd: unhealthy because of it" in finding["seen"]
+    result = run(sys.executable, "-m", "operate", "doctor", ENV="split")
+    assert result.code == 0, result.text
 
 
 def releases() -> list[str]:
