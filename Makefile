@@ -17,7 +17,7 @@ PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
 HOSTS ?= $(if $(filter split,$(ENV)),2,)
-LATER := doctor bench
+LATER := bench
 
 .DEFAULT_GOAL := help
 # Every target that has a line in `make help`.
@@ -74,6 +74,9 @@ collector: setup ## the collector's status and metrics
 ml: setup ## run the daily ML job now: SYMBOL= DATE=YYYYMMDD (DRY_RUN=1)
 	@$(PYTHON) -m operate ml
 
+doctor: setup ## what is wrong with each host, why, and what mends it (JSON=1)
+	@$(PYTHON) -m operate doctor
+
 history: setup ## every deploy, rollback and refusal of each host (COUNT=20)
 	@$(PYTHON) -m operate history
 
@@ -118,8 +121,8 @@ format: setup ## let ruff format and mend
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-docs: setup ## write the docs' tables from the catalogue
-	@$(PYTHON) -m stack.docs
+docs: setup ## write the docs' tables from the catalogue and the doctor's causes
+	@PYTHONPATH=host $(PYTHON) -m stack.docs
 
 requirements: setup ## lock requirements.in anew, by version and hash
 	@.venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \

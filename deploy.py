@@ -15,7 +15,7 @@ base.connect_fast()
 seen = look(host, wanted)  # one remote command
 
 if seen is not None:
-    plan = planned(wanted, seen)  # decides everything below
+    plan = planned(wanted, seen)  # decides everything below; refuses what could not succeed
 
     if plan.refusals:
         release.refuse(plan)
@@ -24,6 +24,7 @@ if seen is not None:
     else:
         release.agree()  # with PLAN=: all hosts as planned, or none is touched
         base.provision(plan)
+        release.preflight(plan)  # what a bare host could not be asked before
         release.lock(plan)
         release.prepare(plan)
         activation = release.activate(plan)

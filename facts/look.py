@@ -13,8 +13,11 @@ from stack.transport import piped
 
 # A bare host has no python yet: then the shell says what little decides whether a deploy may start.
 BARE = (
-    '. /etc/os-release; printf \'{"os": "%s %s", "disk_free_mb": %d}\' '
-    '"$ID" "$VERSION_ID" "$(($(stat -f -c \'%a * %S / 1048576\' /)))"'
+    ". /etc/os-release; [ -w /opt ] && writable=true || writable=false; "
+    "memory=$(sed -n 's/^MemAvailable: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo); "
+    'printf \'{"os": "%s %s", "disk_free_mb": %d, "memory_free_mb": %d, "inodes_free": %d, "writable": %s}\' '
+    '"$ID" "$VERSION_ID" "$(($(stat -f -c \'%a * %S / 1048576\' /)))" "$((memory / 1024))" '
+    '"$(stat -f -c %d /)" $writable'
 )
 
 

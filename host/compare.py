@@ -3,8 +3,6 @@
 Sent over stdin like the look. Values of env files leave the host as keyed hashes only.
 """
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +75,3 @@ def changed(place: Path) -> float | None:
     while not place.exists() and not place.is_symlink():
         place = place.parent
     return place.lstat().st_mtime
-
-
-if __name__ == "__main__":
-    print(json.dumps(compare(json.loads(sys.stdin.readline()))))

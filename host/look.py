@@ -47,9 +47,38 @@ def described(path: str) -> list[str] | None:
     return [digest, f"{stat.st_mode & 0o7777:04o}", owner, group]
 
 
+def disk_free_mb() -> int:
+    disk = os.statvfs(next(place for place in (RELEASES, *RELEASES.parents) if place.exists()))
+    return disk.f_bavail * disk.f_frsize // 2**20
+
+
+def memory_free_mb() -> int:
+    """What programs can still get without pushing others out."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) // 1024
+
+
+def inodes_free() -> int | None:
+    """None on a file system that makes them as it needs them."""
+    disk = os.statvfs("/opt")
+    return disk.f_favail if disk.f_files else None
+
+
+def writable() -> bool:
+    return os.access("/opt", os.W_OK)  # root may write everywhere but on what is mounted read-only
+
+
 def output(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
     return done.stdout  # a package that dpkg does not know makes it fail, and that is an answer
+
+
+def user_there(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
 
 
 def installed(packages: list[str]) -> list[str]:
@@ -162,19 +191,16 @@ def running(
 
 def look(request: dict[str, Any]) -> dict[str, Any]:
     code = Path(request["code"])
-    disk = os.statvfs(next(place for place in (RELEASES, *RELEASES.parents) if place.exists()))
     release = live(code)
-    try:
-        pwd.getpwnam(request["user"])
-        user = True
-    except KeyError:
-        user = False
     seen, found = units(request["units"]), summaries()
     return {
         "os": os_release(),
-        "disk_free_mb": disk.f_bavail * disk.f_frsize // 2**20,
+        "disk_free_mb": disk_free_mb(),
+        "memory_free_mb": memory_free_mb(),
+        "inodes_free": inodes_free(),
+        "writable": writable(),
         "installed": installed(request["packages"]),
-        "user": user,
+        "user": user_there(request["user"]),
         "files": {path: described(path) for path in request["files"]},
         "links": {
             path: str((code / path).readlink()) for path in request["links"] if (code / path).is_symlink()

@@ -5,12 +5,10 @@ Sent over stdin like the look, with the programs that it uses: those that lie on
 
 import contextlib
 import grp
-import json
 import os
 import pwd
 import re
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -214,7 +212,3 @@ def removed(packages: list[str]) -> dict[str, str]:
         for row in rows
         if len(row) > 3 and row[2] in ("remove", "purge") and row[3].split(":")[0] in packages
     }
-
-
-if __name__ == "__main__":
-    print(json.dumps(survey(json.loads(sys.stdin.readline()))))

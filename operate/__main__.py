@@ -16,11 +16,12 @@ import sys  # noqa: E402
 
 import gevent  # noqa: E402
 
-from operate import control, drift, history, locks, logs, plan, research, status  # noqa: E402
+from operate import control, doctor, drift, history, locks, logs, plan, research, status  # noqa: E402
 from operate.exits import ended  # noqa: E402
 
 COMMANDS = {
     "collector": research.collector,
+    "doctor": doctor.show,
     "drift": drift.show,
     "history": history.show,
     "lock": locks.lock,

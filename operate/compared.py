@@ -1,7 +1,4 @@
-"""The one question behind `make plan` and `make drift`: host programs that are piped, not installed.
-
-A host whose programs are old, missing or changed by hand must not be the judge of that.
-"""
+"""The one question behind `make plan` and `make drift`: how a host compares."""
 
 import json
 import secrets
@@ -11,14 +8,12 @@ from facts.look import BARE, request
 from operate.hosts import Question
 from stack.desired import Desired
 from stack.render import UNITS
-from stack.transport import bundle, piped
+from stack.transport import piped, sent
 
 KEY = secrets.token_hex(16)  # of this command alone: hashes of values can be compared, never guessed later
-COMPARE = ("common", "look", "tree", "pending", "store", "history", "compare")
-SURVEY = (*COMPARE[:-1], "lock", "activate", "compare", "survey")
 
 
-def question(desired: Desired, programs: tuple[str, ...] = COMPARE) -> Question:
+def question(desired: Desired, run: str = "compare.compare") -> Question:
     """Ask a host to compare itself; a bare one, which has no python yet, tells what its shell can."""
     texts = {p: f for p, f in desired.programs.items() if p.startswith(UNITS) or "/sbin/" in p}
     runtimes = {program.runtime for program in desired.site.catalogue.programs}
@@ -30,8 +25,8 @@ def question(desired: Desired, programs: tuple[str, ...] = COMPARE) -> Question:
         "every_port": [s.port for s in desired.site.catalogue.services if s.port],
         "programs": list(desired.programs),
     }
-    stdin = [json.dumps(bundle(*programs)), json.dumps(asked)]
-    return Question(f"if command -v python3 >/dev/null; then {piped()}; else {BARE}; fi", "\n".join(stdin))
+    command = f"if command -v python3 >/dev/null; then {piped()}; else {BARE}; fi"
+    return Question(command, "\n".join(sent(run, asked)))
 
 
 def read(lines: list[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from operate.compared import KEY, SURVEY, question, read
+from operate.compared import KEY, question, read
 from operate.hosts import ask
 from operate.table import as_json, complain, print_json
 from stack.desired import Desired, load
@@ -19,7 +19,7 @@ from stack.finding import Finding
 
 def show() -> int:
     try:
-        wanted, answers = load(), ask(lambda desired: question(desired, SURVEY))
+        wanted, answers = load(), ask(lambda desired: question(desired, "survey.survey"))
     except Refused as refused:
         for reason in refused.reasons:
             print(f"refused: {reason}", file=sys.stderr)

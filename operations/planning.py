@@ -9,12 +9,13 @@ from typing import Any
 
 from pyinfra import host
 
+from facts.preflight import preflight
 from facts.revision import resolve
 from facts.tree import tree
 from operations.pinned import held, pinned
 from stack.desired import Desired
 from stack.errors import Refused
-from stack.plan import Plan, Run, plan, rollback
+from stack.plan import Plan, Run, plan, refusal_of, rollback
 from stack.planfile import revision as pinned_revision
 
 _NOW = time.strftime("%Y%m%d-%H%M%S", time.gmtime())  # one name for all hosts of a run
@@ -35,8 +36,14 @@ def planned(wanted: Desired, seen: dict[str, Any]) -> Plan:
     if seen.get("code") == "tree":
         seen |= {"tree": tree(host, wanted)}
     adopt = document["adopt"] if document else os.environ.get("ADOPT", "") not in ("", "0")
-    found = plan(wanted, seen, revision, f"{_NOW}-{revision.commit[:7]}", run(), adopt=adopt)
-    return held(found, seen, document) if document else found
+    check = os.environ.get("PREFLIGHT") != "0"
+    release = f"{_NOW}-{revision.commit[:7]}"
+    found = plan(wanted, seen, revision, release, run(), adopt=adopt, check=check)
+    if document:
+        found = held(found, seen, document)
+    if check and found.activate and (reasons := preflight(host, found)):
+        return refusal_of(found, reasons)
+    return found
 
 
 def planned_rollback(wanted: Desired, seen: dict[str, Any]) -> Plan:

@@ -14,7 +14,8 @@ from operations.base import fail, hurry
 from operations.planning import run
 from stack.catalogue import Service
 from stack.plan import Plan
-from stack.transport import installed
+from stack.preflight import late, request
+from stack.transport import installed, piped, sent
 
 SETTLE = 2  # seconds that a service must have stayed up before its release counts as good
 Commands = Generator[StringCommand | FunctionCommand, None, None]
@@ -55,6 +56,17 @@ def agreed() -> Commands:
         yield FunctionCommand(
             fail, [[f"{', '.join(lost)} cannot go as planned: nothing was changed here"]], {}
         )
+
+
+def preflight(plan: Plan) -> None:
+    """What the host could not be asked before it had packages, user and certificates."""
+    if plan.activate and late(plan) and os.environ.get("PREFLIGHT") != "0":
+        checked(name="Preflight", plan=plan)
+
+
+@operation(is_idempotent=False)
+def checked(plan: Plan) -> Commands:
+    yield StringCommand(piped(), _sudo=True, _stdin=sent("doctor.preflight.answer", request(plan, run())))
 
 
 def lock(plan: Plan) -> None:

@@ -10,6 +10,8 @@ from stack.desired import GUARDS, Desired, digest, download_env, unit_files
 from stack.render import UNITS, File
 
 SUPPORTED = ("debian 12", "debian 13")
+MEMORY_FREE_MB, INODES_FREE = 200, 10_000  # less than this, and a deploy does not start
+OVERRIDE = "  to deploy all the same: PREFLIGHT=0 make deploy"
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,13 @@ def plan(
     run: Run,
     *,
     adopt: bool = False,
+    check: bool = True,
 ) -> Plan:
     """Compare, and say what is to be done. `release` names a new release, should one be needed.
 
     `observed` is what host/look.py printed; a bare host, which has no python yet, gives "os" and
-    "disk_free_mb" alone and so differs in everything. `adopt`: a host set up by hand may be taken over.
+    what a machine has free alone and so differs in everything. `adopt`: a host set up by hand may be taken
+    over. `check`: a host that is short of something is refused.
     """
     refused = refusals(desired, observed, run)
     if observed.get("code") == "tree" and not adopt:
@@ -141,7 +145,7 @@ def plan(
     target = live if live in same else max(same, default=release)
     every = [service.name for service in desired.services]
     starts = every if fresh else to_start(desired, observed, releases[target]["services"])
-    return Plan(
+    found = Plan(
         desired,
         trusted=differing(desired.trusted, seen),
         packages=sorted(set(desired.site.catalogue.packages) - set(observed.get("installed", []))),
@@ -158,6 +162,25 @@ def plan(
         pending=(observed.get("pending") or {}).get("id"),
         starts=tuple(starts),
     )
+    short = shortages(observed) if check and not found.empty else []
+    return refusal_of(found, short) if short else found
+
+
+def refusal_of(found: Plan, reasons: list[str]) -> Plan:
+    """The plan's refusal, for reasons that nobody knew before it was made."""
+    return Plan(found.desired, refusals=[*reasons, OVERRIDE], live=found.live)
+
+
+def shortages(observed: dict[str, Any]) -> list[str]:
+    """What the machine has too little of to be changed; a deploy without changes, or back, needs none."""
+    found = []
+    if not observed.get("writable", True):
+        found.append("/opt is mounted read-only")
+    if (free := observed.get("memory_free_mb", MEMORY_FREE_MB)) < MEMORY_FREE_MB:
+        found.append(f"only {free} MB of memory available; a deploy needs {MEMORY_FREE_MB}")
+    if (left := observed.get("inodes_free") or INODES_FREE) < INODES_FREE:
+        found.append(f"only {left} inodes free under /opt; a deploy needs {INODES_FREE}")
+    return found
 
 
 def adoption(desired: Desired) -> dict[str, Any]:

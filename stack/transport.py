@@ -1,9 +1,12 @@
 """How host programs are called: one command builder for all of them."""
 
+import functools
+import json
 import shlex
+from pathlib import Path
+from typing import Any
 
-from stack.site import ROOT
-
+HOST = Path(__file__).resolve().parent.parent / "host"
 _BOOT = "import json,sys;exec(compile(json.loads(sys.stdin.readline()),'quantlab','exec'))"
 
 
@@ -12,21 +15,21 @@ def piped() -> str:
     return f"python3 -I -c {shlex.quote(_BOOT)}"
 
 
-def bundle(*names: str) -> str:
-    """Host programs as one, for `piped`: each may import those before it, and the last one is run."""
-    sources = [(name, (ROOT / "host" / f"{name}.py").read_text()) for name in names]
-    return f"SOURCES = {sources!r}\n{_LOAD}"
-
-
-_LOAD = """
-import sys, types
-for name, source in SOURCES:
-    module = types.ModuleType("__main__" if name == SOURCES[-1][0] else name)
-    sys.modules[name] = module
-    exec(compile(source, name, "exec"), module.__dict__)
-"""
-
-
 def installed(verb: str) -> str:
     """Runs a verb of the programs that are installed on the host; its request comes over stdin."""
     return f"python3 -I /usr/local/lib/quantlab {verb}"
+
+
+@functools.cache
+def _modules() -> dict[str, str]:
+    """Every host program by the name under which the others import it."""
+    files = [*sorted(HOST.glob("*.py")), *sorted(HOST.glob("doctor/*.py"))]
+    names = (".".join(file.relative_to(HOST).with_suffix("").parts) for file in files)
+    return {name.removesuffix(".__init__"): file.read_text() for name, file in zip(names, files, strict=True)}
+
+
+def sent(run: str, request: dict[str, Any]) -> list[str]:
+    """Two lines for `piped`: all host programs come along, and the function `run` gets the request. A host
+    whose own programs are old, missing or changed by hand must not be the judge of that."""
+    unpack = (HOST / "unpack.py").read_text()
+    return [json.dumps(unpack), json.dumps({"modules": _modules(), "run": run, "request": request})]

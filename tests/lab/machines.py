@@ -20,7 +20,7 @@ NAME = f"qt-{CHECKOUT}"
 BARE = {
     "LAB": NAME,
     "ENV": "lab",
-    **dict.fromkeys(("REV", "PLAN", "LIMIT", "TO", "ADOPT", "REASON", "AGAINST"), ""),
+    **dict.fromkeys(("REV", "PLAN", "LIMIT", "TO", "ADOPT", "REASON", "AGAINST", "PREFLIGHT"), ""),
 }
 
 

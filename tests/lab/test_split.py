@@ -1,6 +1,7 @@
 """Roles spread over two hosts: the documented order holds across them, locks are all or none, failures spread
 only to those who need what failed."""
 
+import json
 import re
 import subprocess
 import sys
@@ -48,6 +49,22 @@ def test_commands_keep_the_order_across_hosts_and_wait_for_who_needs_it(split: R
     lines = [line.split() for line in logs.text.splitlines()]
     assert {(line[1], line[2]) for line in lines} == {(market, "replayd"), (research, "strategyd")}
     assert [line[0] for line in lines] == sorted(line[0] for line in lines)
+
+
+def test_the_doctor_tells_the_root_on_the_host_where_it_is(split: Result) -> None:
+    market, research = Machine(0), Machine(1)
+    market.sh("systemctl stop quantlab-replayd; sleep 1")
+    try:
+        result = run(sys.executable, "-m", "operate", "doctor", ENV="split", JSON="1")
+    finally:
+        market.sh("systemctl start quantlab-replayd")
+    found = json.loads(result.text)
+    assert (result.code, found[research.name]) == (1, [])
+    (finding,) = found[market.name]
+    assert (finding["cause"], finding["subject"]) == ("stopped", "replayd")
+    assert "featurexd, labeld, strategyd, backtestd: unhealthy because of it" in finding["seen"]
+    result = run(sys.executable, "-m", "operate", "doctor", ENV="split")
+    assert result.code == 0, result.text
 
 
 def releases() -> list[str]:

@@ -42,14 +42,17 @@ def looked(path: str | None = None, **request: Any) -> dict[str, Any]:
 
 
 def test_a_host_without_python_says_what_decides(tmp_path: Path) -> None:
-    stat = shutil.which("stat")
-    assert stat
-    (tmp_path / "stat").symlink_to(stat)
+    for name in ("sed", "stat"):
+        place = shutil.which(name)
+        assert place
+        (tmp_path / name).symlink_to(place)
     seen = looked(str(tmp_path))
-    assert set(seen) == {"os", "disk_free_mb"}
+    assert set(seen) == {"os", "disk_free_mb", "memory_free_mb", "inodes_free", "writable"}
     assert seen["os"] == look.os_release()
     disk = os.statvfs("/")
     assert abs(seen["disk_free_mb"] - disk.f_bavail * disk.f_frsize // 2**20) < 500
+    assert seen["memory_free_mb"] > 0
+    assert seen["writable"] is True
 
 
 def test_one_look_answers_everything(tmp_path: Path) -> None:

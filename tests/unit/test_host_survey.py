@@ -14,8 +14,7 @@ import store
 import survey
 
 from facts.look import request
-from operate.compared import COMPARE, SURVEY, question
-from stack.transport import bundle
+from operate.compared import question
 from tests.unit.examples import site, wanted
 
 SECRET = "s3cr3t-value"
@@ -23,10 +22,11 @@ SECRET = "s3cr3t-value"
 
 def test_the_piped_programs_are_complete() -> None:
     """As on a host: isolated, with nothing but the standard library and what is sent."""
-    for programs in (COMPARE, SURVEY):
-        lines = question(wanted(site()), programs).stdin
+    for run in ("compare.compare", "survey.survey"):
+        lines = question(wanted(site()), run).stdin
         source, asked = lines.splitlines()
-        told = json.loads(asked) | {"code": "/nonexistent", "user": "nobody", "packages": ["dpkg"]}
+        told = json.loads(asked)
+        told["request"] |= {"code": "/nonexistent", "user": "nobody", "packages": ["dpkg"]}
         boot = "import json,sys;exec(compile(json.loads(sys.stdin.readline()),'quantlab','exec'))"
         done = subprocess.run(
             [sys.executable, "-I", "-c", boot],
@@ -36,12 +36,6 @@ def test_the_piped_programs_are_complete() -> None:
         )
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["manifest"] == {}
-
-
-def test_a_bundle_runs_its_last_program_alone() -> None:
-    source = bundle("look", "common")
-    done = subprocess.run([sys.executable, "-I", "-c", source], capture_output=True, text=True, input="")
-    assert (done.returncode, done.stdout) == (0, "")  # look, run by itself, would ask for its request
 
 
 @pytest.fixture

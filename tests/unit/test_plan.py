@@ -94,6 +94,27 @@ def test_a_changed_env_file_makes_a_release() -> None:
     assert (found.release, found.live) == ("new", "live")
 
 
+SHORT = {"memory_free_mb": 100, "inodes_free": 12, "writable": False}
+
+
+def test_a_machine_that_is_short_is_not_changed_unless_told_otherwise() -> None:
+    found = plan(HOST, bare() | SHORT, REVISION, "new", RUN)
+    assert [line.split(";")[0] for line in found.refusals] == [
+        "/opt is mounted read-only",
+        "only 100 MB of memory available",
+        "only 12 inodes free under /opt",
+        "  to deploy all the same: PREFLIGHT=0 make deploy",
+    ]
+    assert plan(HOST, bare() | SHORT, REVISION, "new", RUN, check=False).refusals == []
+
+
+def test_a_machine_that_is_short_may_stay_as_it_is_and_go_back() -> None:
+    seen = as_wanted(HOST) | SHORT
+    assert planned(HOST, seen).empty
+    seen["releases"]["earlier"] = {**seen["releases"]["live"], "number": 0}
+    assert rollback(HOST, seen, "earlier", RUN).refusals == []
+
+
 def test_a_changed_commit_makes_a_release_and_every_start_is_possible() -> None:
     seen = as_wanted(HOST)
     seen["releases"]["live"]["digest"] = "of another commit"
