@@ -147,6 +147,7 @@ def test_a_host_is_reached_by_those_who_need_it_alone(split: Result) -> None:
     for host in (market, research):
         listen = f"python3 -m http.server {STRANGER} --bind :: --directory /var/empty"
         host.sh(f"mkdir -p /var/empty; systemd-run --quiet --unit=stranger --collect {listen}")
+        host.sh(f"for n in $(seq 100); do ss -ltn | grep -q ':{STRANGER} ' && exit; sleep 0.1; done; exit 1")
     try:
         ports = [22, 3030, 3031, 3051, 9100, STRANGER]
         needed = dict.fromkeys(ports, "refused") | {22: "open", 3030: "open", 9100: "open"}
