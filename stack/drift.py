@@ -22,8 +22,11 @@ def drift(desired: Desired, seen: dict[str, Any], key: str) -> list[Finding]:
     """Every difference, the gravest first: what runs, then files, units, and the host around them."""
     if "manifest" not in seen:
         return [Finding(desired.host.name, "has no python3: nothing else can be asked")]
+    if not seen["manifest"] and seen["code"] == "tree":
+        undo = "make plan shows what a deploy would take over and change"
+        return [Finding(desired.host.name, "was set up by hand, no release is live", undo=undo)]
     if not seen["manifest"]:
-        return [Finding(desired.host.name, "no release is live", "nothing was ever deployed here", "-")]
+        return [Finding(desired.host.name, "no release is live", "nothing was ever deployed here")]
     parts = (code_link, states, processes, of_the_code, files, programs, strangers, folders, host, ports)
     return [finding for part in parts for finding in part(desired, seen, key)]
 

@@ -77,15 +77,17 @@ def test_a_host_that_nobody_touched_has_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("there", "what"),
+    ("there", "what", "undo"),
     [
-        (bare(), "has no python3: nothing else can be asked"),
-        (bare() | {"manifest": {}}, "no release is live"),
+        ({}, "has no python3: nothing else can be asked", DEPLOY),
+        ({"manifest": {}, "code": None}, "no release is live", DEPLOY),
+        ({"manifest": {}, "code": "tree"}, "was set up by hand, no release is live", "make plan shows"),
     ],
 )
-def test_a_host_that_was_never_deployed_says_so(there: dict[str, Any], what: str) -> None:
-    (found,) = drift(HOST, there, "key")
-    assert (found.where, found.what, found.undo) == ("one", what, DEPLOY)
+def test_a_host_that_was_never_deployed_says_so(there: dict[str, Any], what: str, undo: str) -> None:
+    (found,) = drift(HOST, bare() | there, "key")
+    assert (found.where, found.what) == ("one", what)
+    assert found.undo.startswith(undo)
 
 
 def put(*keys: str, value: Any) -> Any:
