@@ -5,11 +5,12 @@ import re
 import select
 import subprocess
 import sys
+import time
 from typing import Any
 
 import look
 import store
-from common import UNITS, Failed, run
+from common import UNITS, Failed
 
 NOT_ASKED = ("Type", "ExecStart", "StandardOutput", "StandardError", "TimeoutStartSec")
 
@@ -45,7 +46,9 @@ def job(request: dict[str, Any]) -> int:
         ended = os.pidfd_open(child.pid)
         watched = [ended, sys.stdin.fileno()] if request.get("attached") else [ended]
         if ended not in select.select(watched, [], [])[0]:
-            run(["systemctl", "stop", f"{name}.service"], what=name)
+            while child.poll() is None:  # whoever asked may be gone before the unit is there
+                subprocess.run(["systemctl", "stop", f"{name}.service"], capture_output=True)
+                time.sleep(0.2)
         return child.wait()
 
 

@@ -76,7 +76,7 @@ def journal(programs: dict[str, str], since: float, most: int) -> tuple[list[Ent
 
 
 def entries(line: str, programs: dict[str, str]) -> Iterator[Entry]:
-    """One record of the journal as lines. A program's own time counts: a file has no other."""
+    """One record of the journal as lines."""
     record = json.loads(line)
     message = record.get("MESSAGE") or ""
     if isinstance(message, list):  # what is not UTF-8 comes as numbers
@@ -84,7 +84,7 @@ def entries(line: str, programs: dict[str, str]) -> Iterator[Entry]:
     at = int(record["__REALTIME_TIMESTAMP"]) / 1e6
     # What systemd says of a unit bears its name in UNIT.
     program = programs.get(record.get("UNIT", "")) or programs.get(record.get("_SYSTEMD_UNIT", ""), "?")
-    return ((stamp(text) or at, program, text, "journal") for text in message.splitlines())
+    return ((at, program, text, "journal") for text in message.splitlines())
 
 
 def follow(programs: dict[str, str], start: list[str], tails: list[Tail], once: Once) -> None:

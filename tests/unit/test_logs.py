@@ -116,7 +116,7 @@ def test_entries_of_the_journal() -> None:
     binary = {"MESSAGE": [255, 65, 10, 66], "_SYSTEMD_UNIT": "a.service"}
     found = [e for record in (own, systemd, binary) for e in entries(json.dumps(common | record), programs)]
     assert [entry[:3] for entry in found] == [
-        (1.0, "a", "1970-01-01T00:00:01Z x"),
+        (1.5, "a", "1970-01-01T00:00:01Z x"),
         (1.5, "b", "Started"),
         (1.5, "a", "�A"),
         (1.5, "a", "B"),
