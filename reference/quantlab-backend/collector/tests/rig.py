@@ -118,7 +118,7 @@ class Rig:
         """Waits until S3 has all that lies in the spool now: each segment has its own patience."""
         waiting = sorted(path.stem for path in self.spool.iterdir())
         for name in waiting:
-            until(f"segment {name} is in S3", lambda name=name: not list(self.spool.glob(f"{name}.*")))
+            until(f"segment {name} is in S3", lambda name=name: not list(self.spool.glob(f"{name}.*")), 120)
 
     def down(self) -> None:
         for process in (self.collector, self.s3):
