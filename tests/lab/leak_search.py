@@ -91,7 +91,7 @@ def watch(request: dict) -> dict:  # type: ignore[type-arg]
             for path in files(request["folders"], began):
                 found |= {f"{name} in {path}" for name in within(read(path), sought)}
         turns += 1
-        time.sleep(0.01)
+        time.sleep(0.02)
     return {"found": sorted(found), "turns": turns, "processes": len(seen)}
 
 

@@ -71,7 +71,7 @@ class Tree:
             self.seen |= ours
             for kind, content in leak_search.processes(("cmdline", "environ"), ours):
                 self.found |= {f"{name} in {kind}" for name in leak_search.within(content, self._sought)}
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def _ours(self) -> set[str]:
         parents: dict[str, str] = {}
