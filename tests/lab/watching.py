@@ -37,7 +37,7 @@ def watching(host: Machine, values: dict[str, str]) -> Iterator[dict[str, Any]]:
     host.sh(f"rm -f {UNTIL}")
     seen: dict[str, Any] = {}
     folders = [*OPEN, "/etc", "/opt", "/run", "/var/log"]
-    child = told("watch", host, "nobody", values, folders=folders, until=UNTIL)
+    child = told("watch", host, "nobody", values, folders=folders, since=time.time(), until=UNTIL)
     try:
         yield seen
     finally:
