@@ -80,18 +80,19 @@ def search(request: dict) -> dict:  # type: ignore[type-arg]
 
 
 def watch(request: dict) -> dict:  # type: ignore[type-arg]
-    """As anybody, over and over until the file `request["until"]` is there: what can be seen."""
-    sought, began = needles(request["values"]), time.time()
+    """As anybody, over and over until the file `request["until"]` is there, and once more: what is seen."""
+    sought, ended = needles(request["values"]), False
     found, seen, turns = set(), set(), 0
-    while not os.path.exists(request["until"]):  # noqa: PTH110
+    while not ended:
+        ended = os.path.exists(request["until"])  # noqa: PTH110
         for kind, content in processes(("cmdline", "environ")):
             seen.add(hash(content))
             found |= {f"{name} in a process's {kind}" for name in within(content, sought)}
-        if turns % 10 == 0:
-            for path in files(request["folders"], began):
+        if ended or turns % 10 == 0:
+            for path in files(request["folders"], request["since"]):
                 found |= {f"{name} in {path}" for name in within(read(path), sought)}
         turns += 1
-        time.sleep(0.01)
+        time.sleep(0.02)
     return {"found": sorted(found), "turns": turns, "processes": len(seen)}
 
 

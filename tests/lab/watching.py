@@ -37,7 +37,7 @@ def watching(host: Machine, values: dict[str, str]) -> Iterator[dict[str, Any]]:
     host.sh(f"rm -f {UNTIL}")
     seen: dict[str, Any] = {}
     folders = [*OPEN, "/etc", "/opt", "/run", "/var/log"]
-    child = told("watch", host, "nobody", values, folders=folders, until=UNTIL)
+    child = told("watch", host, "nobody", values, folders=folders, since=time.time(), until=UNTIL)
     try:
         yield seen
     finally:
@@ -71,7 +71,7 @@ class Tree:
             self.seen |= ours
             for kind, content in leak_search.processes(("cmdline", "environ"), ours):
                 self.found |= {f"{name} in {kind}" for name in leak_search.within(content, self._sought)}
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def _ours(self) -> set[str]:
         parents: dict[str, str] = {}
