@@ -5,10 +5,10 @@ PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
 HOSTS ?= $(if $(filter split,$(ENV)),2,)
-LATER := plan drift doctor logs bench
+LATER := plan drift doctor logs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down deploy rollback verify status start stop restart runs collector ml history lock unlock test unit test-backend test-lab faults lint format docs requirements $(LATER)
+.PHONY: help setup lab lab-down deploy rollback verify status start stop restart runs collector ml history lock unlock test unit test-backend test-lab faults bench bench-profile lint format docs requirements $(LATER)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,16 @@ test-lab: setup ## tests against real lab hosts
 faults: setup ## every fault at every step of deploy and rollback, on hosts of its own (ONLY=word)
 	@$(PYTHON) -m tests.faults
 
+bench: export LAB := $(or $(LAB),bench)
+bench: setup .cache/bench/complete ## this deploy against its peers, 2 h (RUNS= HOSTS= CASES= DISTANCE= ONLY= KEEP=1)
+	@RUNS=$(RUNS) CASES=$(CASES) DISTANCE=$(DISTANCE) KEEP=$(KEEP) $(PYTHON) -m benchmarks
+
+# The peers have a virtual environment of their own: nothing else needs them.
+.cache/bench/complete: benchmarks/requirements.txt | setup
+	@python3 -m venv .cache/bench
+	@.venv/bin/uv pip sync --quiet --python .cache/bench/bin/python --require-hashes benchmarks/requirements.txt
+	@touch $@
+
 lint: setup ## ruff and mypy
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -92,6 +102,8 @@ docs: setup ## write the docs' tables from the catalogue
 requirements: setup ## lock requirements.in anew, by version and hash
 	@.venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \
 		--no-emit-index-url --no-annotate requirements.in -o requirements.txt
+	@.venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \
+		--no-emit-index-url --no-annotate benchmarks/requirements.in -o benchmarks/requirements.txt
 
 $(LATER):
 	@echo "make $@ is not built yet" >&2; exit 2

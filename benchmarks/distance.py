@@ -1,0 +1,68 @@
+"""Distance: one small TCP proxy for each host, which holds every byte back for half of the round trip."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
+    """Pass on what is read, each piece `delay` seconds later; pieces travel side by side, in order."""
+    clock = asyncio.get_running_loop().time
+    travelling: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+
+    async def arrive() -> None:
+        while True:
+            due, piece = await travelling.get()
+            await asyncio.sleep(max(0.0, due - clock()))
+            if not piece:
+                writer.write_eof()
+                return
+            writer.write(piece)
+            await writer.drain()
+
+    arriving = asyncio.create_task(arrive())
+    while piece := await reader.read(65536):
+        travelling.put_nowait((clock() + delay, piece))
+    travelling.put_nowait((clock() + delay, b""))
+    await arriving
+
+
+async def serve(address: str, port: int, round_trip: float) -> asyncio.Server:
+    """A proxy before `address`:`port`, on a free port of the loopback."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(round_trip)  # the handshake, which the loopback has already answered
+        far_reader, far_writer = await asyncio.open_connection(address, port)
+        ways = ((reader, far_writer), (far_reader, writer))
+        try:
+            async with asyncio.TaskGroup() as both:
+                for source, target in ways:
+                    both.create_task(_carry(source, target, round_trip / 2))
+        except* (ConnectionError, OSError):
+            pass  # one end has hung up: so does the other
+        finally:
+            for _, target in ways:
+                target.close()
+
+    return await asyncio.start_server(connected, "127.0.0.1", 0)
+
+
+@contextmanager
+def far(addresses: list[str], round_trip: float) -> Iterator[list[int]]:
+    """Proxies before these hosts' SSH, as long as the block lasts; their ports."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def begin() -> list[asyncio.Server]:
+        return [await serve(address, 22, round_trip) for address in addresses]
+
+    servers = asyncio.run_coroutine_threadsafe(begin(), loop).result()
+    try:
+        yield [server.sockets[0].getsockname()[1] for server in servers]
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        for server in servers:
+            server.close()
