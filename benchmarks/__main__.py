@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from benchmarks import distance, downtime, report, scene
 from benchmarks.contenders import CASES, contenders
-from benchmarks.measure import adopt_orphans
 from benchmarks.run import Bench, stage
 from benchmarks.stats import Cell
 from stack.catalogue import load as load_catalogue
@@ -88,7 +87,6 @@ def measure(bench: Bench, asked: Wish, away: int, found: dict[str, object]) -> N
 
 def main() -> int:
     asked = wish(dict(os.environ))
-    adopt_orphans()
     catalogue = load_catalogue(ROOT / "group_data" / "catalogue.yaml")
     found = report.kept() if asked.whole else report.empty()
     report.FILE = report.FILE if asked.whole else report.FILE.with_name("bench-only.json")

@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,34 +27,47 @@ class Cost:
     memory: float  # MB that all of them held together, at the peak
 
 
-def adopt_orphans() -> None:
-    """What a contender leaves behind (ssh's masters do) becomes our child: it is ended and counted, too."""
-    if ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, 1, 0, 0, 0):
+@contextmanager
+def _orphans() -> Iterator[None]:
+    """What a contender leaves behind (ssh's masters do) becomes our child: it is ended and counted, too.
+
+    Only as long as one runs: the lab's hosts are started by a command that ends before them, too.
+    """
+    _adopt(1)
+    try:
+        yield
+    finally:
+        _end_orphans()
+        _adopt(0)
+
+
+def _adopt(switch: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, switch, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
 
 
 def measured(command: list[str], cwd: Path, env: dict[str, str]) -> Cost:
     """Run to the end. Nothing of the run outlives it, so that each run pays for its own connections."""
     begin, before = time.monotonic(), _used()
-    child = subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    peak = _Peak()
-    peak.start()
-    lines: list[str] = []
-    reader = threading.Thread(target=lambda: lines.extend(child.stdout or ()), daemon=True)
-    reader.start()
-    code = child.wait()
-    seconds = time.monotonic() - begin
-    peak.end()
-    _end_orphans()
+    with _orphans():
+        child = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        peak = _Peak()
+        peak.start()
+        lines: list[str] = []
+        reader = threading.Thread(target=lambda: lines.extend(child.stdout or ()), daemon=True)
+        reader.start()
+        code = child.wait()
+        seconds = time.monotonic() - begin
+        peak.end()
     reader.join(5)
     return Cost(code, "".join(lines), seconds, _used() - before, peak.megabytes)
 

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 _BUSY = 0.25  # the part of all cores that may be in use
-_PATIENCE = 120
+_PATIENCE = 60
 
 
 def busy() -> tuple[int, int]:
