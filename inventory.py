@@ -3,6 +3,7 @@
 Everything is checked here, before pyinfra opens a connection.
 """
 
+import os as _os
 import sys as _sys
 
 from stack.desired import load as _load
@@ -12,7 +13,10 @@ from stack.site import load as _load_site
 try:
     _load()  # renders every host: what cannot be rendered is refused now
     _site = _load_site()
+    _site.chosen(_os.environ.get("LIMIT"))  # pyinfra ends with 0 when its --limit matches no host
 except _Refused as _refused:
-    _sys.exit("\n".join(f"refused: {_reason}" for _reason in _refused.reasons))
+    for _reason in _refused.reasons:
+        print(f"refused: {_reason}", file=_sys.stderr)
+    _sys.exit(2)
 
 globals().update(_site.groups())

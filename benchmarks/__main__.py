@@ -4,11 +4,12 @@ RUNS, HOSTS, CASES, DISTANCE and ONLY narrow it down; KEEP=1 leaves the lab as i
 """
 
 import os
+import subprocess
 import sys
 from dataclasses import dataclass
 
 from benchmarks import distance, downtime, report, scene
-from benchmarks.contenders import CASES, contenders
+from benchmarks.contenders import CASES, PEERS, VENV, contenders
 from benchmarks.run import Bench, stage
 from benchmarks.stats import Cell
 from stack.catalogue import load as load_catalogue
@@ -85,8 +86,22 @@ def measure(bench: Bench, asked: Wish, away: int, found: dict[str, object]) -> N
                 report.add(found, Cell(case, bench.size, away, runs))
 
 
+def check_deck() -> None:
+    """Refuse a playbook that its own tool does not understand, before half an hour is spent."""
+    check = [
+        str(VENV / "bin" / "ansible-playbook"),
+        "--syntax-check",
+        "-i",
+        "localhost,",
+        str(PEERS / "site.yml"),
+    ]
+    if subprocess.run(check, stdout=subprocess.DEVNULL).returncode:
+        raise SystemExit("bench: benchmarks/peers/site.yml is no playbook")
+
+
 def main() -> int:
     asked = wish(dict(os.environ))
+    check_deck()
     catalogue = load_catalogue(ROOT / "group_data" / "catalogue.yaml")
     found = report.kept() if asked.whole else report.empty()
     report.FILE = report.FILE if asked.whole else report.FILE.with_name("bench-only.json")

@@ -62,7 +62,6 @@ class Contender:
     side: str
     cases: tuple[str, ...]
     most: int = 50  # hosts
-    extra: tuple[tuple[str, str], ...] = ()  # environment
 
     @staticmethod
     def named(name: str) -> "Contender":
@@ -71,6 +70,13 @@ class Contender:
     @property
     def deploys(self) -> bool:
         return "fresh" in self.cases
+
+    def environment(self) -> dict[str, str]:
+        """What makes mitogen's transport of the same playbook's."""
+        if self.name != "mitogen":
+            return {}
+        place = next(VENV.glob("lib/python*/site-packages/ansible_mitogen/plugins/strategy"))
+        return {"ANSIBLE_STRATEGY": "mitogen_linear", "ANSIBLE_STRATEGY_PLUGINS": str(place)}
 
     def command(self, case: str, size: int) -> list[str]:
         """What its operator types."""
@@ -106,15 +112,11 @@ class Contender:
 
 def contenders() -> list[Contender]:
     deploys = ("fresh", "nothing", "env", "code", "rollback")
-    plugins = next(VENV.glob("lib/python*/site-packages/ansible_mitogen/plugins/strategy"), None)
-    if plugins is None:
-        raise SystemExit("bench: the peers are not installed: type `make bench`")
-    mitogen = (("ANSIBLE_STRATEGY", "mitogen_linear"), ("ANSIBLE_STRATEGY_PLUGINS", str(plugins)))
     return [
         Contender("ssh", "`ssh host true`", "ours", ("nothing",)),
         Contender("exec", "`pyinfra exec -- true`", "ours", ("nothing", "env")),
         Contender("ours", "this project", "ours", CASES),
         Contender("pyinfra", "plain pyinfra", "peers", deploys),
-        Contender("mitogen", "ansible, mitogen", "peers", deploys, most=20, extra=mitogen),
+        Contender("mitogen", "ansible, mitogen", "peers", deploys, most=20),
         Contender("ansible", "ansible, pipelining", "peers", deploys, most=20),
     ]

@@ -49,14 +49,14 @@ async def serve(address: str, port: int, round_trip: float) -> asyncio.Server:
 
 
 @contextmanager
-def far(addresses: list[str], round_trip: float) -> Iterator[list[int]]:
+def far(addresses: list[str], round_trip: float, port: int = 22) -> Iterator[list[int]]:
     """Proxies before these hosts' SSH, as long as the block lasts; their ports."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
 
     async def begin() -> list[asyncio.Server]:
-        return [await serve(address, 22, round_trip) for address in addresses]
+        return [await serve(address, port, round_trip) for address in addresses]
 
     servers = asyncio.run_coroutine_threadsafe(begin(), loop).result()
     try:

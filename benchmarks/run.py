@@ -34,7 +34,7 @@ class Bench:
     def run(self, contender: Contender, case: str) -> Cost:
         """One run, which must have done what the case says and no less or more."""
         side = self.sides[contender.side]
-        environment = side.environment | dict(contender.extra)
+        environment = side.environment | contender.environment()
         cost = measured(contender.command(case, self.size), ROOT, environment)
         wrong = "it ended with an error" if cost.code else None
         if case == "nothing" and contender.deploys and contender.changed(cost.output):
