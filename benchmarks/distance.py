@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 
 
@@ -48,21 +49,31 @@ async def serve(address: str, port: int, round_trip: float) -> asyncio.Server:
     return await asyncio.start_server(connected, "127.0.0.1", 0)
 
 
+async def _live(
+    addresses: list[str],
+    port: int,
+    round_trip: float,
+    started: "Future[tuple[list[int], Callable[[], object]]]",
+) -> None:
+    servers = [await serve(address, port, round_trip) for address in addresses]
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    ports = [server.sockets[0].getsockname()[1] for server in servers]
+    started.set_result((ports, lambda: loop.call_soon_threadsafe(ended.set)))
+    await ended.wait()
+    for server in servers:
+        server.close()
+
+
 @contextmanager
 def far(addresses: list[str], round_trip: float, port: int = 22) -> Iterator[list[int]]:
     """Proxies before these hosts' SSH, as long as the block lasts; their ports."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    started: Future[tuple[list[int], Callable[[], object]]] = Future()
+    live = _live(addresses, port, round_trip, started)
+    thread = threading.Thread(target=asyncio.run, args=(live,), daemon=True)
     thread.start()
-
-    async def begin() -> list[asyncio.Server]:
-        return [await serve(address, port, round_trip) for address in addresses]
-
-    servers = asyncio.run_coroutine_threadsafe(begin(), loop).result()
+    ports, end = started.result(timeout=30)
     try:
-        yield [server.sockets[0].getsockname()[1] for server in servers]
+        yield ports
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        end()
         thread.join()
-        for server in servers:
-            server.close()

@@ -82,7 +82,8 @@ def cells(report: dict[str, Any]) -> list[Cell]:
 def section(report: dict[str, Any]) -> str:
     """All tables, as they stand in the docs and on the screen."""
     found = cells(report)
-    parts = [", ".join(f"{key}: {value}" for key, value in report["machine"].items()) + "."]
+    parts = ["; ".join(f"{key}: {value}" for key, value in report["machine"].items()) + "."]
+    parts += [f"![Seconds of each case, on a logarithmic scale]({PLOT.name})"]
     parts += ["### Marks", table.marks(stats.marks(found))]
     parts += ["### Times", table.times(found), "### What a run costs", table.costs(found)]
     parts += ["### Time to healthy", table.healthy(found)]

@@ -1,17 +1,30 @@
 """Resolves branch, tag or commit to one commit, once for all hosts of a run."""
 
+import contextlib
 import os
 import re
 import subprocess
 import tempfile
 import threading
 
+import gevent
+
 from stack.errors import Refused
 from stack.plan import Revision
 from stack.settings import Settings
 
 _lock = threading.Lock()
-_known: dict[tuple[str, str], Revision] = {}
+_known: dict[tuple[str, str], Revision | Refused] = {}
+
+
+def ask(settings: Settings) -> None:
+    """Begin to ask the remote: it answers while hosts are looked at, and `resolve` takes the answer."""
+
+    def answer() -> None:
+        with contextlib.suppress(Refused):  # kept, and raised where the plan is made
+            resolve(settings)
+
+    gevent.spawn(answer)
 
 
 def resolve(settings: Settings, name: str | None = None) -> Revision:
@@ -23,8 +36,14 @@ def resolve(settings: Settings, name: str | None = None) -> Revision:
     with _lock:  # hosts are planned side by side; they must all get the same answer
         key = (settings.repository, name)
         if key not in _known:
-            _known[key] = _resolve(settings, name)
-        return _known[key]
+            try:
+                _known[key] = _resolve(settings, name)
+            except Refused as refused:
+                _known[key] = refused
+        found = _known[key]
+    if isinstance(found, Refused):
+        raise Refused(*found.reasons)
+    return found
 
 
 def _git(*arguments: str) -> str:
