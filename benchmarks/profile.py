@@ -1,6 +1,6 @@
-"""Where a deploy with nothing to change spends its time beyond the floor: `make bench-profile`, on the lab that is up.
+"""Where a deploy with nothing to change spends its time beyond the floor: `make bench-profile`, on the lab.
 
-Each part is run by itself, again and again; the least of its times is the part's own, whatever else runs here.
+Each part is run by itself, again and again; the least of its times is its own, whatever else runs here.
 """
 
 import subprocess
