@@ -17,11 +17,10 @@ PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
 HOSTS ?= $(if $(filter split,$(ENV)),2,)
-LATER := bench
 
 .DEFAULT_GOAL := help
 # Every target that has a line in `make help`.
-.PHONY: $(shell sed -n "s/^\([a-z][a-z -]*\):.*\#\# .*/\1/p" Makefile) $(LATER)
+.PHONY: $(shell sed -n "s/^\([a-z][a-z -]*\):.*\#\# .*/\1/p" Makefile)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -112,6 +111,19 @@ test-lab: setup ## tests against real lab hosts
 faults: setup ## every fault at every step of deploy and rollback, on hosts of its own (ONLY=word)
 	@$(PYTHON) -m tests.faults
 
+bench: export LAB := $(or $(LAB),bench)
+bench: setup .cache/bench/complete ## this deploy against its peers, 3 h (RUNS= HOSTS= CASES= DISTANCE= ONLY= KEEP=1)
+	@RUNS=$(RUNS) CASES=$(CASES) DISTANCE=$(DISTANCE) KEEP=$(KEEP) $(PYTHON) -m benchmarks
+
+bench-profile: setup ## where a deploy with nothing to change spends its time beyond the floor
+	@$(PYTHON) -m benchmarks.profile
+
+# The peers have a virtual environment of their own: nothing else needs them.
+.cache/bench/complete: benchmarks/requirements.txt | setup
+	@python3 -m venv .cache/bench
+	@.venv/bin/uv pip sync --quiet --python .cache/bench/bin/python --require-hashes benchmarks/requirements.txt
+	@touch $@
+
 lint: setup ## ruff and mypy
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -127,7 +139,7 @@ docs: setup ## write the docs' tables from the catalogue and the doctor's causes
 requirements: setup ## lock requirements.in anew, by version and hash
 	@.venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \
 		--no-emit-index-url --no-annotate requirements.in -o requirements.txt
+	@.venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \
+		--no-emit-index-url --no-annotate benchmarks/requirements.in -o benchmarks/requirements.txt
 
-$(LATER):
-	@echo "make $@ is not built yet" >&2; exit 2
 endif

@@ -5,6 +5,7 @@ A fresh host and a running one take the same way; what is as it should be is lef
 
 from pyinfra import host
 
+from facts import revision
 from facts.look import look
 from operations import base, release, service
 from operations.planning import planned
@@ -12,6 +13,7 @@ from stack.desired import load
 
 wanted = load()[host.name]
 base.connect_fast()
+revision.ask(wanted.site.settings)  # git answers while the host is looked at
 seen = look(host, wanted)  # one remote command
 
 if seen is not None:

@@ -2,6 +2,8 @@
 
 pyinfra ends with 0 after Ctrl-C and when --limit matches no host; here: 0 all hosts done, 1 a host
 failed or dropped out, 2 nothing was touched because something was refused, 130 interrupted.
+
+It loads nothing of the project: inventory.py checks everything, in pyinfra's own process.
 """
 
 import os
@@ -10,28 +12,19 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
-from operations.pinned import pinned
-from stack.desired import load
-from stack.errors import Refused
-from stack.site import ROOT
-from stack.site import load as load_site
 from stack.sudo import handed
+
+ROOT = Path(__file__).resolve().parent
+REFUSED = 2
 
 
 def main(arguments: list[str]) -> int:
     # A shell's background job inherits SIGINT ignored; pyinfra heeds it all the same, and so must we.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     limit = os.environ.get("LIMIT")
-    try:
-        load()
-        load_site().chosen(limit)
-        pinned()
-    except Refused as refused:
-        for reason in refused.reasons:
-            print(f"refused: {reason}", file=sys.stderr)
-        return 2
     os.environ.setdefault("QUANTLAB_RUN", f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}")
     command = [sys.executable, "-m", "pyinfra", "-y", "inventory.py"]
     for word in limit.split(",") if limit else []:
@@ -46,10 +39,12 @@ def main(arguments: list[str]) -> int:
     }
     with subprocess.Popen([*command, *arguments], **how) as child:
         try:
-            return 1 if child.wait() else 0
+            code = child.wait()
+            return code if code in (0, REFUSED) else 1
         except KeyboardInterrupt:
             child.wait()
     print("interrupted: hosts that were changed go back to where they were", file=sys.stderr)
+    how["env"] |= {"PLAN": ""}  # to go back, nothing has to be as it was planned
     subprocess.run([*command, "abort.py"], **how, check=False)
     return 130
 

@@ -1,9 +1,12 @@
 """Resolves branch, tag or commit to one commit, once for all hosts of a run."""
 
+import contextlib
 import os
 import re
 import tempfile
 import threading
+
+import gevent
 
 from facts.git import git
 from facts.signature import require_signature
@@ -12,7 +15,17 @@ from stack.plan import Revision
 from stack.settings import Settings
 
 _lock = threading.Lock()
-_known: dict[tuple[str, str], Revision] = {}
+_known: dict[tuple[str, str], Revision | Refused] = {}
+
+
+def ask(settings: Settings) -> None:
+    """Begin to ask the remote: it answers while hosts are looked at, and `resolve` takes the answer."""
+
+    def answer() -> None:
+        with contextlib.suppress(Refused):  # kept, and raised where the plan is made
+            resolve(settings)
+
+    gevent.spawn(answer)
 
 
 def resolve(settings: Settings, name: str | None = None) -> Revision:
@@ -25,10 +38,16 @@ def resolve(settings: Settings, name: str | None = None) -> Revision:
     with _lock:  # hosts are planned side by side; they must all get the same answer
         key = (settings.repository, name)
         if key not in _known:
-            found = _resolve(settings, name)
-            require_signature(settings, name, found.commit)
-            _known[key] = found
-        return _known[key]
+            try:
+                answer = _resolve(settings, name)
+                require_signature(settings, name, answer.commit)
+                _known[key] = answer
+            except Refused as refused:
+                _known[key] = refused
+        found = _known[key]
+    if isinstance(found, Refused):
+        raise Refused(*found.reasons)
+    return found
 
 
 def _resolve(settings: Settings, name: str) -> Revision:

@@ -26,6 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true")
     reset = verbs.add_parser("reset", help="hosts back to bare, or to a snapshot, in seconds")
     reset.add_argument("--to", metavar="NAME", help="the snapshot to go back to")
+    reset.add_argument("--of", metavar="HOST", help="whose snapshot it is (default: each host's own)")
     reset.add_argument("host", nargs="*", metavar="HOST", help="default: every host")
     snapshot = verbs.add_parser("snapshot", help="keep a host's disk as it is now")
     snapshot.add_argument("host", metavar="HOST")
@@ -56,7 +57,7 @@ def main(arguments: list[str]) -> None:
         case "down":
             commands.down(lab)
         case "reset":
-            changes.reset(lab, chosen.host, chosen.to)
+            changes.reset(lab, chosen.host, chosen.to, chosen.of)
         case "snapshot":
             changes.snapshot(lab, chosen.host, chosen.name)
         case "reboot":

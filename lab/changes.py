@@ -14,25 +14,26 @@ from lab.settings import Settings
 from lab.shell import each, locked, poll, say, since
 
 
-def reset(settings: Settings, names: Sequence[str], label: str | None) -> None:
-    """Bring hosts (all, if none is named) back to bare or to a snapshot; key and address stay."""
+def reset(settings: Settings, names: Sequence[str], label: str | None, of: str | None = None) -> None:
+    """Bring hosts (all, if none is named) back to bare or to a snapshot, their own or that `of` another
+    host; key and address stay."""
     lab = state.read(settings.root, settings.name)
     machines = [Machine(settings, entry.name) for entry in _chosen(lab, names)]
-    for machine in machines:
+    for machine in machines if of is None else [Machine(settings, of)]:
         if label is not None:
             machine.disk.require(label)
-    bare = image.ensure() if label is None else None
+    fresh = None if label and of is None else _stack(settings, label, of)
     client_key = keys.client_key(settings, owner.invoking())
 
     def again(machine: Machine) -> None:
         start = time.monotonic()
         with _held(machine):
             machine.stop(orderly=False)
-            if bare is not None:
-                machine.create(bare, IPv4Network(lab.subnet), client_key)
+            if fresh is not None:
+                machine.create(fresh, IPv4Network(lab.subnet), client_key)
             elif label is not None:
                 machine.disk.restore(label)
-            boot(machine, lab, bare=bare is not None)
+            boot(machine, lab, bare=label is None)
         say(f"host {machine.name} is back at {label or 'bare'} in {since(start)}")
 
     with alone(settings, shared=True):
@@ -73,6 +74,13 @@ def reboot(settings: Settings, name: str) -> None:
             raise LabError(f"host {name} did not reboot within a minute: it still runs")
         ssh.settled(lab, entry, machine.is_running, bare=False)
     say(f"host {name} rebooted in {since(start)}")
+
+
+def _stack(settings: Settings, label: str | None, of: str | None) -> list[str]:
+    """What a host that is made anew stands on."""
+    if label is None:
+        return [str(image.ensure())]
+    return Machine(settings, str(of)).disk.stack(label)
 
 
 def _chosen(lab: state.Lab, names: Sequence[str]) -> list[state.Host]:

@@ -46,7 +46,7 @@ def up(settings: Settings, wanted: int | None) -> None:
             begin = time.monotonic()
             bare = not machine.disk.upper.exists()
             if bare:
-                machine.create(current, subnet, client_key)
+                machine.create([str(current)], subnet, client_key)
             boot(machine, lab, bare=bare)
             say(f"host {known.name} up at {known.address} in {since(begin)}")
 

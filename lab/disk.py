@@ -45,12 +45,12 @@ class Disk:
         """What lies below: the last snapshot first, the image last."""
         return (self.folder / "layers").read_text().split()
 
-    def create(self, image: Path, files: Iterable[File]) -> None:
-        """Make a bare disk, over whatever was there before. Snapshots stay."""
+    def create(self, stack: Sequence[str], files: Iterable[File]) -> None:
+        """Make a disk of these layers, the image last, over whatever was there before. Snapshots stay."""
         part = self._empty()
         for file in files:
-            _place(image, part, file)
-        self._begin(part, [str(image)])
+            _place(Path(stack[-1]), part, file)
+        self._begin(part, stack)
 
     def snapshot(self, name: str) -> None:
         """Keep what is written, under a name; a snapshot that had the name is let go."""
@@ -77,8 +77,12 @@ class Disk:
 
     def restore(self, name: str) -> None:
         """Go back to a snapshot."""
-        stack = self._snapshot(name).read_text().split()
+        stack = self.stack(name)
         self._begin(self._empty(like=Path(stack[0])), stack)
+
+    def stack(self, name: str) -> list[str]:
+        """The layers of a snapshot."""
+        return self._snapshot(name).read_text().split()
 
     def _snapshot(self, name: str) -> Path:
         """The file that lists the layers of a snapshot."""

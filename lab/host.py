@@ -1,7 +1,7 @@
 """One host: an overlay over the image, booted by systemd-nspawn under a keeper."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -44,9 +44,9 @@ class Machine:
     def is_running(self) -> bool:
         return process.running(self.record) is not None
 
-    def create(self, image: Path, subnet: IPv4Network, client_key: str) -> None:
-        """Make the bare host, over whatever was there before."""
-        self.disk.create(image, self._files(subnet, client_key))
+    def create(self, stack: Sequence[str], subnet: IPv4Network, client_key: str) -> None:
+        """Make the host anew on these layers (bare: the image alone), over whatever was there before."""
+        self.disk.create(stack, self._files(subnet, client_key))
 
     def start(self) -> None:
         """Boot. What a lab that was killed left running of this host is ended first."""

@@ -48,7 +48,7 @@ def test_lab_not_running() -> None:
 def test_unknown_environment_names_those_that_exist() -> None:
     result = deploy(ENV="nosuch")
     assert result.code == 2
-    assert "inventory/nosuch.py: no such environment; there are: lab, production, split" in result.text
+    assert "inventory/nosuch.py: no such environment; there are: bench, lab, production, split" in result.text
 
 
 def test_limit_that_matches_nothing(host: Machine) -> None:

@@ -136,7 +136,7 @@ def test_a_limit_that_names_no_host_is_refused(limit: str) -> None:
 
 @pytest.mark.parametrize("name", ["../inventory", "../deploy", "lab/"])
 def test_an_environment_is_a_name_and_no_path(name: str) -> None:
-    with pytest.raises(Refused, match="no such environment; there are: lab, production, split"):
+    with pytest.raises(Refused, match="no such environment; there are: bench, lab, production, split"):
         load(name)
 
 

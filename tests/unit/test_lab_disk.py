@@ -14,7 +14,7 @@ def disk(tmp_path: Path) -> Disk:
     (tmp_path / "image" / "etc").mkdir(parents=True)
     (tmp_path / "image" / "etc").chmod(0o750)
     disk = Disk(tmp_path / "host")
-    disk.create(tmp_path / "image", [])
+    disk.create([str(tmp_path / "image")], [])
     return disk
 
 
@@ -35,7 +35,7 @@ def kept(disk: Disk) -> list[str]:
 def test_a_bare_disk_holds_its_own_files_in_folders_like_the_images(tmp_path: Path, disk: Disk) -> None:
     files = [File("etc/key", "secret", 0o600, os.getuid()), File("top", "", 0o644, os.getuid())]
     write(disk, "old")
-    disk.create(tmp_path / "image", files)
+    disk.create([str(tmp_path / "image")], files)
     assert seen(disk) == ["etc", "top"]
     assert (disk.upper / "etc" / "key").read_text() == "secret"
     assert (disk.upper / "etc" / "key").stat().st_mode & 0o777 == 0o600
@@ -54,7 +54,7 @@ def test_a_host_goes_on_with_what_it_kept_and_comes_back_to_it(tmp_path: Path, d
     assert seen(disk) == ["one"]
     disk.restore("second")
     assert seen(disk) == ["one", "two"]
-    disk.create(tmp_path / "image", [])
+    disk.create([str(tmp_path / "image")], [])
     assert seen(disk) == []
     disk.restore("second")  # back to bare did not cost the snapshots
     assert seen(disk) == ["one", "two"]
@@ -73,7 +73,7 @@ def test_a_snapshot_may_be_taken_anew(disk: Disk) -> None:
 def test_layers_that_nothing_lies_on_are_dropped(tmp_path: Path, disk: Disk) -> None:
     write(disk, "one")
     disk.snapshot("name")
-    disk.create(tmp_path / "image", [])
+    disk.create([str(tmp_path / "image")], [])
     write(disk, "other")
     disk.snapshot("name")
     assert kept(disk) == ["2"]

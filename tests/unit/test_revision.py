@@ -5,9 +5,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import gevent
 import pytest
 
-from facts.revision import resolve
+from facts.revision import ask, resolve
 from stack.errors import Refused
 from stack.settings import Settings
 from tests.unit.examples import settings
@@ -84,6 +85,22 @@ def test_all_hosts_of_a_run_get_the_same_answer(repository: Repository) -> None:
     before = resolve(repository.settings)
     repository.commit()
     assert resolve(repository.settings) == before
+
+
+def test_a_remote_that_was_asked_early_is_not_asked_again(repository: Repository) -> None:
+    before = repository.git("rev-parse", "HEAD")
+    ask(repository.settings)
+    gevent.sleep()
+    repository.commit()
+    assert resolve(repository.settings).commit == before
+
+
+def test_all_hosts_of_a_run_get_the_same_refusal(repository: Repository) -> None:
+    """Each would otherwise wait in its turn for a remote that does not answer."""
+    for _ in range(2):
+        with pytest.raises(Refused, match="revision v10 is neither"):
+            resolve(repository.settings, "v10")
+        repository.git("tag", "-f", "v10")
 
 
 def test_an_unknown_revision_is_refused(repository: Repository) -> None:

@@ -1,0 +1,1 @@
+"""This deploy and its peers, side by side, in one run: `make bench`, docs/performance.md."""
