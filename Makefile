@@ -1,6 +1,6 @@
 # Everything an operator types. `make help` lists it.
 ENV ?= lab
-export ENV LAB REV LIMIT HOSTS TO ADOPT REASON MINUTES COUNT JSON ONLY SERVICE SYMBOL DATE DRY_RUN
+export ENV LAB REV LIMIT HOSTS TO ADOPT REASON MINUTES COUNT JSON ONLY SERVICE SYMBOL DATE DRY_RUN EVERY OFF
 PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
@@ -8,7 +8,7 @@ HOSTS ?= $(if $(filter split,$(ENV)),2,)
 LATER := plan drift doctor logs bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-down deploy rollback verify status start stop restart runs collector ml history lock unlock test unit test-backend test-lab faults lint format docs requirements $(LATER)
+.PHONY: help setup lab lab-down deploy rollback verify status start stop restart runs collector ml history lock unlock pull test unit test-backend test-lab faults lint format docs requirements $(LATER)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ lock: setup ## keep everybody else's deploys out: REASON='…' (MINUTES=480)
 
 unlock: setup ## take the lock off, whoever holds it
 	@$(PYTHON) -m operate unlock
+
+pull: setup ## hosts deploy themselves from a timer: EVERY=15min; OFF=1 ends that
+	@$(PYTHON) -m operate pull
 
 test: lint unit test-backend test-lab ## all tests; needs root for the lab
 

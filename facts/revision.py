@@ -1,10 +1,12 @@
 """Resolves branch, tag or commit to one commit, once for all hosts of a run."""
 
 import os
+import pwd
 import re
 import subprocess
 import tempfile
 import threading
+from typing import Any
 
 from stack.errors import Refused
 from stack.plan import Revision
@@ -29,8 +31,15 @@ def resolve(settings: Settings, name: str | None = None) -> Revision:
 
 def _git(*arguments: str) -> str:
     env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
+    who: dict[str, Any] = {}
+    if name := os.environ.get("QUANTLAB_GIT_AS"):  # on a host that pulls: the user whose keys open the remote
+        user = pwd.getpwnam(name)
+        env["HOME"] = user.pw_dir
+        who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": "/"}
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=60, env=env)
+        done: subprocess.CompletedProcess[str] = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, timeout=60, env=env, **who
+        )
     except subprocess.TimeoutExpired:
         raise Refused(f"git {arguments[0]}: no answer within 60 s") from None
     if done.returncode != 0:

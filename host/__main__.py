@@ -17,6 +17,7 @@ import fetch
 import job
 import lock
 import prepare
+import pulling
 import revert
 import status
 import steps
@@ -35,6 +36,7 @@ OF_A_RUN: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 READ: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "fetch": fetch.fetch,
     "history": steps.past,
+    "pull-look": pulling.glance,
     "runs": fetch.runs,
     "status": status.status,
 }
@@ -43,6 +45,8 @@ OTHERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "record": steps.record,
     "control": control.control,
     "lock": steps.keep_out,
+    "pull-off": pulling.off,
+    "pull-on": pulling.set_up,
     "unlock": steps.unlock,
 }
 ALONE: dict[str, Callable[[], str]] = {

@@ -9,7 +9,7 @@ monkey.patch_all()  # before anything that opens a socket: hosts are asked at th
 
 import sys  # noqa: E402
 
-from operate import control, history, locks, research, status  # noqa: E402
+from operate import control, history, locks, pull, research, status  # noqa: E402
 from stack.errors import Refused  # noqa: E402
 
 COMMANDS = {
@@ -17,6 +17,7 @@ COMMANDS = {
     "history": history.show,
     "lock": locks.lock,
     "ml": research.ml,
+    "pull": pull.pull,
     "restart": lambda: control.control("restart"),
     "runs": research.runs,
     "start": lambda: control.control("start"),
