@@ -1,10 +1,10 @@
 # Everything an operator types. `make help` lists it.
 ENV ?= lab
+HOSTS ?= $(if $(filter split,$(ENV)),2,)
 export ENV LAB REV LIMIT HOSTS TO ADOPT REASON MINUTES COUNT JSON ONLY SERVICE SYMBOL DATE DRY_RUN EVERY OFF
 PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
-HOSTS ?= $(if $(filter split,$(ENV)),2,)
 LATER := plan drift doctor logs bench
 
 .DEFAULT_GOAL := help

@@ -43,7 +43,8 @@ def tick(wanted: Desired, revision: Revision) -> int:
     seen = ask("pull-look", code=wanted.site.catalogue.code, files=list(wanted.programs))
     lost = [what for what, address, port in elsewhere(wanted) if not answers(address, port)]
     if no := judge(wanted, revision, seen, lost):
-        print(f"{no.why}\n  live now: release {seen['live']}\n  next: {no.next}")
+        live = f"release {seen['live']}" if seen["live"] else "nothing"
+        print(f"{no.why}\n  live now: {live}\n  next: {no.next}")
         if no.code != LATER:
             note(seen, no.why)
         return no.code

@@ -17,7 +17,8 @@ NAME = f"qt-{CHECKOUT}"
 
 
 # What an operator's shell may hold must not reach the tests.
-BARE = {"LAB": NAME, "ENV": "lab", **dict.fromkeys(("REV", "LIMIT", "TO", "ADOPT", "REASON", "AGAINST"), "")}
+UNSET = ("REV", "LIMIT", "TO", "ADOPT", "REASON", "AGAINST", "APPROVED")
+BARE = {"LAB": NAME, "ENV": "lab", **dict.fromkeys(UNSET, "")}
 
 
 @dataclass(frozen=True)
