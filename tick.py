@@ -32,11 +32,10 @@ def main() -> int:
             "REV": name,
         }
         os.environ |= {"QUANTLAB_BY": f"pull@{itself['host']}", "REASON": f"pull of {name}"}
-        wanted, revision = load()[LOCAL], resolve(site.settings)
+        return tick(load()[LOCAL], resolve(site.settings))
     except Refused as refused:
         print("\n".join(f"refused: {reason}" for reason in refused.reasons))
         return 1
-    return tick(wanted, revision)
 
 
 def tick(wanted: Desired, revision: Revision) -> int:
@@ -61,7 +60,9 @@ def tick(wanted: Desired, revision: Revision) -> int:
 def ask(verb: str, **request: Any) -> Any:
     """A verb of the programs on this host."""
     command, told = ["sh", "-c", installed(verb)], json.dumps(request)
-    done = subprocess.run(command, input=told, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, input=told, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise Refused("the programs of this host are damaged or of another version: type make pull")
     return json.loads(done.stdout)
 
 

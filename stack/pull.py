@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 from stack.errors import Refused
@@ -43,26 +44,35 @@ def project(site: Site, host: Host) -> dict[str, str]:
     paths = [path for pattern in PROJECT for path in sorted(ROOT.glob(pattern))]
     files = {str(path.relative_to(ROOT)): path.read_text() for path in paths}
     files["requirements.txt"] = requirements(files["requirements.txt"])
-    for certificate in site.settings.network.ca_certificates:
-        files[f"ca/{certificate.name}"] = certificate.read_text()
     return files | environment(site) | {"self.json": json.dumps({"env": site.environment, "host": host.name})}
 
 
 def environment(site: Site) -> dict[str, str]:
     """The environment as it is now on this controller, in files that need nothing of the controller."""
-    settings = site.settings.model_dump(mode="json", exclude_unset=True)
-    settings |= {"secrets": f"{HOME}/project/secrets.age", "identity": IDENTITY}
-    if certificates := site.settings.network.ca_certificates:
-        places = tuple(f"{HOME}/project/ca/{path.name}" for path in certificates)
-        settings["network"] |= {"ca_certificates": places}
+    files: dict[str, str] = {}
+    settings = site.settings.model_dump(exclude_unset=True, exclude={"secrets", "identity"})
+    settings = enclosed(settings, files) | {"secrets": f"{HOME}/project/secrets.age", "identity": IDENTITY}
     placed = {
         role: [(h.name, without_passwords(h.data)) for h in site.hosts.values() if role in h.roles]
         for role in site.catalogue.roles
     }
-    return {
+    return files | {
         f"group_data/{site.environment}.py": assignments(settings),
         f"inventory/{site.environment}.py": assignments(placed),
     }
+
+
+def enclosed(value: Any, files: dict[str, str]) -> Any:
+    """A setting, with the files that it names taken along and named where the host will have them."""
+    if isinstance(value, dict):
+        return {key: enclosed(one, files) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return tuple(enclosed(one, files) for one in value)
+    if isinstance(value, Path):
+        place = f"files/{len(files)}/{value.name}"
+        files[place] = value.expanduser().read_text()
+        return f"{HOME}/project/{place}"
+    return value
 
 
 def without_passwords(data: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.lab.endstate import End, seen
-from tests.lab.machines import NAME, ROOT, Machine, Result, deploy, run
+from tests.lab.machines import NAME, ROOT, Machine, Result, deploy, run, tick
 from tests.lab.test_rollback import LABELD, with_comment
 from tests.lab.test_split import LOCK
 
@@ -28,15 +28,6 @@ def pulling(fresh: Result) -> Iterator[Machine]:
     finally:
         run("make", "pull", OFF="1")
         deploy()
-
-
-def tick(host: Machine) -> Result:
-    """What `systemctl start quantlab-pull` ends with, and what the journal has on it."""
-    code = host.sh("systemctl start quantlab-pull; systemctl show -p ExecMainStatus --value quantlab-pull")
-    state = host.sh("systemctl is-failed quantlab-pull", check=False)
-    assert (state == "failed") == (code == "1"), (state, code)
-    unit = "_SYSTEMD_INVOCATION_ID=$(systemctl show -p InvocationID --value quantlab-pull)"
-    return Result(int(code), host.sh(f"journalctl --sync; journalctl -o cat --no-pager {unit}"))
 
 
 def test_nothing_to_change(pulling: Machine) -> None:

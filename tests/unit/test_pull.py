@@ -55,9 +55,9 @@ def test_a_host_renders_from_what_it_was_given_what_the_controller_renders(tmp_p
         assert desired_state.digest("c", theirs) == desired_state.digest("c", ours.files)
     assert again.settings.approved == "approved"
     assert [str(path) for path in again.settings.network.ca_certificates] == [
-        "/opt/quantlab/pull/project/ca/own.crt"
+        "/opt/quantlab/pull/project/files/0/own.crt"
     ]
-    assert (tmp_path / "project/ca/own.crt").read_text() == "certificate"
+    assert (tmp_path / "project/files/0/own.crt").read_text() == "certificate"
 
 
 def test_no_host_is_told_the_passwords_of_another() -> None:
