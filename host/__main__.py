@@ -5,6 +5,7 @@ it may hold secrets, which therefore stand in no process list, and are never pri
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -77,6 +78,7 @@ def act(verb: str) -> str:
 
 
 def main() -> int:
+    os.umask(0o022)  # some hosts give their admins another, and releases must be readable
     try:
         if sys.argv[1] == "job":
             return job.job(json.loads(sys.stdin.readline()))

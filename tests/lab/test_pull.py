@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.lab.endstate import End, seen
-from tests.lab.machines import NAME, ROOT, Machine, Result, deploy, run, tick
+from tests.lab.machines import NAME, ROOT, Machine, Result, deploy, run, tick, verify
 from tests.lab.test_rollback import LABELD, with_comment
 from tests.lab.test_split import LOCK
 
@@ -27,7 +27,7 @@ def pulling(fresh: Result) -> Iterator[Machine]:
         yield Machine(0)
     finally:
         run("make", "pull", OFF="1")
-        deploy()
+        assert deploy().code == 0
 
 
 def test_nothing_to_change(pulling: Machine) -> None:
@@ -109,6 +109,7 @@ def test_a_controller_deploys_there_too_and_is_not_undone(pulling: Machine, bran
     assert refused.code == 1, refused.text
     assert "deployed with another version of the project, or other settings or secrets" in refused.text
     assert seen(pulling).live == before.live
+    assert verify(REV="by-hand", REVERT_AFTER="99").code == 0  # as after any deploy
     renewed = run("make", "pull", EVERY="9d", APPROVED="approved", REVERT_AFTER="99")
     assert renewed.code == 0, renewed.text
     assert tick(pulling).code == 0
