@@ -91,6 +91,9 @@ secrets: setup ## edit the secrets in memory; LIST=1, SET=name, GENERATE=names, 
 trust: setup ## compare and write the hosts' SSH keys; CHANGED=host, FINGERPRINTS='SHA256:…' (LIMIT=)
 	@$(PYTHON) -m operate.trust
 
+pull: setup ## hosts deploy themselves from a timer: EVERY=15min; OFF=1 ends that
+	@$(PYTHON) -m operate pull
+
 test: lint unit test-backend test-lab ## all tests; needs root for the lab
 
 unit: setup ## tests without a host, in seconds

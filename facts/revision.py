@@ -3,19 +3,19 @@
 import contextlib
 import os
 import re
-import tempfile
 import threading
+from pathlib import Path
 
 import gevent
 
-from facts.git import git
+from facts.git import clone, git
 from facts.signature import require_signature
 from stack.errors import Refused
 from stack.plan import Revision
 from stack.settings import Settings
 
 _lock = threading.Lock()
-_known: dict[tuple[str, str], Revision | Refused] = {}
+_known: dict[tuple[str, str, Path | None], Revision | Refused] = {}
 
 
 def ask(settings: Settings) -> None:
@@ -36,7 +36,7 @@ def resolve(settings: Settings, name: str | None = None) -> Revision:
     """
     name = name or os.environ.get("REV") or settings.branch
     with _lock:  # hosts are planned side by side; they must all get the same answer
-        key = (settings.repository, name)
+        key = (settings.repository, name, settings.signers)
         if key not in _known:
             try:
                 answer = _resolve(settings, name)
@@ -69,8 +69,7 @@ def _resolve(settings: Settings, name: str) -> Revision:
 
 def _full(repository: str, name: str) -> str:
     """Complete an abbreviated commit; needs the commits alone, so nothing else is fetched."""
-    with tempfile.TemporaryDirectory() as folder:
-        git("clone", "--quiet", "--bare", "--filter=tree:0", repository, folder)
+    with clone(repository) as folder:
         try:
             return git("rev-parse", "--verify", f"{name}^{{commit}}", cwd=folder).strip()
         except Refused:

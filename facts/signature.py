@@ -3,9 +3,7 @@
 Hosts are told the commit, whose id covers all that it holds and all that came before: their git sees to that.
 """
 
-import tempfile
-
-from facts.git import git
+from facts.git import clone, git
 from stack.errors import Refused
 from stack.settings import Settings
 from stack.site import ROOT
@@ -23,8 +21,7 @@ def require_signature(settings: Settings, name: str, commit: str) -> None:
     if not signers.is_file():
         raise Refused(f"settings: signers: {signers} is not there")
     config = [*ONLY_SSH, f"gpg.ssh.allowedSignersFile={signers}"]
-    with tempfile.TemporaryDirectory() as folder:
-        git("clone", "--quiet", "--bare", "--filter=tree:0", settings.repository, folder)
+    with clone(settings.repository) as folder:
         try:
             git("verify-commit", commit, cwd=folder, config=config)
         except Refused as refused:

@@ -5,6 +5,7 @@ it may hold secrets, which therefore stand in no process list, and are never pri
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ import job
 import lock
 import logs
 import prepare
+import pulling
 import reunion
 import revert
 import status
@@ -37,6 +39,7 @@ OF_A_RUN: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 READ: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "fetch": fetch.fetch,
     "history": steps.past,
+    "pull-look": pulling.glance,
     "reunion": reunion.reunion,
     "runs": fetch.runs,
     "status": status.status,
@@ -46,6 +49,8 @@ OTHERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "record": steps.record,
     "control": control.control,
     "lock": steps.keep_out,
+    "pull-off": pulling.off,
+    "pull-on": pulling.set_up,
     "unlock": steps.unlock,
 }
 # These say what they have to say as it comes, and end with an exit code of their own.
@@ -78,6 +83,7 @@ def act(verb: str) -> str:
 
 
 def main() -> int:
+    os.umask(0o022)  # some hosts give their admins another, and releases must be readable
     try:
         if sys.argv[1] in STREAMS:
             return STREAMS[sys.argv[1]](json.loads(sys.stdin.readline()))

@@ -10,6 +10,7 @@ import lock
 import look
 import pending
 import probe
+import pulling
 import store
 
 PROPERTIES = (
@@ -26,7 +27,7 @@ def status(request: dict[str, Any]) -> dict[str, Any]:
         return {"release": None, "pending": None, "lock": None, "drift": [], "services": [], "timers": []}
     catalogue = manifest["catalogue"]
     told = {one["name"]: one for one in catalogue["services"]}
-    timers = [u for u in manifest["enabled"] if u.endswith(".timer")]
+    timers = [u for u in manifest["enabled"] if u.endswith(".timer")] + pulling.timers()
     names = [f"{s['unit']}.service" for s in manifest["services"]]
     jobs = [unit.replace(".timer", ".service") for unit in timers]
     units = look.units([*names, *timers, *jobs], PROPERTIES)

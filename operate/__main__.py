@@ -16,7 +16,7 @@ import sys  # noqa: E402
 
 import gevent  # noqa: E402
 
-from operate import control, doctor, drift, history, locks, logs, plan, research, status  # noqa: E402
+from operate import control, doctor, drift, history, locks, logs, plan, pull, research, status  # noqa: E402
 from operate.exits import ended  # noqa: E402
 
 COMMANDS = {
@@ -28,6 +28,7 @@ COMMANDS = {
     "logs": logs.show,
     "ml": research.ml,
     "plan": plan.show,
+    "pull": pull.pull,
     "restart": lambda: control.control("restart"),
     "runs": research.runs,
     "start": lambda: control.control("start"),

@@ -54,7 +54,7 @@ def planned_rollback(wanted: Desired, seen: dict[str, Any]) -> Plan:
 _RUN = Run(
     # run.py gives the run its name, so that it can end what an interrupt cut off.
     id=os.environ.get("QUANTLAB_RUN") or f"{_NOW}-{secrets.token_hex(3)}",
-    by=f"{getpass.getuser()}@{socket.gethostname()}",
+    by=os.environ.get("QUANTLAB_BY") or f"{getpass.getuser()}@{socket.gethostname()}",
     reason=os.environ.get("REASON")
     or f"deploy of {os.environ.get('PLAN') or os.environ.get('REV') or 'the default branch'}",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 from dataclasses import dataclass
 
 from stack.catalogue import Service
@@ -17,6 +18,7 @@ from stack.site import load as load_site
 PROGRAMS = "/usr/local/lib/quantlab"
 GUARDS = ("quantlab-early-boot.service", "quantlab-late-boot.service")  # enabled on every host
 CERTIFICATES = "/usr/local/share/ca-certificates"
+LOCAL = "@local"  # what pyinfra calls the machine that it runs on
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -127,12 +129,14 @@ def unit_files(service: Service, files: dict[str, File]) -> list[str]:
 
 @functools.cache
 def load(environment: str | None = None) -> dict[str, Desired]:
-    """Every host of an environment, rendered; raises Refused with all reasons before any is touched."""
-    site = load_site(environment)
+    """Every host of an environment, rendered; raises Refused with all reasons before any is touched.
+
+    On a host that deploys itself (QUANTLAB_SELF), that one alone."""
+    site, itself = load_site(environment), os.environ.get("QUANTLAB_SELF")
     secrets, reasons, hosts = site.secrets(), [], {}
-    for host in site.hosts.values():
+    for host in [site.host(itself)] if itself else site.hosts.values():
         try:
-            hosts[host.name] = desired(site, host, secrets)
+            hosts[LOCAL if itself else host.name] = desired(site, host, secrets)
         except Refused as refused:
             reasons += [r for r in refused.reasons if r not in reasons]
     if reasons:

@@ -46,6 +46,7 @@ class Settings(Model):
 
     repository: str
     branch: str = "main"
+    approved: str | None = None  # branch or tag that hosts which pull deploy; None: the branch
     s3: S3
     secrets: Path
     identity: Path

@@ -17,11 +17,8 @@ NAME = f"qt-{CHECKOUT}"
 
 
 # What an operator's shell may hold must not reach the tests.
-BARE = {
-    "LAB": NAME,
-    "ENV": "lab",
-    **dict.fromkeys(("REV", "PLAN", "LIMIT", "TO", "ADOPT", "REASON", "AGAINST", "PREFLIGHT"), ""),
-}
+UNSET = ("REV", "PLAN", "LIMIT", "TO", "ADOPT", "REASON", "AGAINST", "PREFLIGHT", "APPROVED")
+BARE = {"LAB": NAME, "ENV": "lab", **dict.fromkeys(UNSET, "")}
 
 
 @dataclass(frozen=True)
@@ -110,3 +107,12 @@ class Machine:
         text = self.sh("systemctl show -p Id,MainPID 'quantlab-*.service'")
         rows = (dict(line.split("=", 1) for line in block.splitlines()) for block in text.split("\n\n"))
         return {row["Id"]: row["MainPID"] for row in rows}
+
+
+def tick(host: Machine) -> Result:
+    """What `systemctl start quantlab-pull` ends with, and what the journal has on it."""
+    code = host.sh("systemctl start quantlab-pull; systemctl show -p ExecMainStatus --value quantlab-pull")
+    state = host.sh("systemctl is-failed quantlab-pull", check=False)
+    assert (state == "failed") == (code == "1"), (state, code)
+    unit = "_SYSTEMD_INVOCATION_ID=$(systemctl show -p InvocationID --value quantlab-pull)"
+    return Result(int(code), host.sh(f"journalctl --sync; journalctl -o cat --no-pager {unit}"))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.lab.machines import ROOT, Machine, Result, deploy, lab, run, verify
+from tests.lab.machines import ROOT, Machine, Result, deploy, lab, run, tick, verify
 
 Branch = Callable[[str, dict[str, str]], str]
 
@@ -110,6 +110,26 @@ def test_who_needs_what_failed_goes_back_too(split: Result, branch: Branch) -> N
     for host in (market, research):
         assert not [u for u, pid in host.pids().items() if pid == "0" and SERVICE.fullmatch(u)]
     assert verify(ENV="split").code == 0
+
+
+def test_a_host_that_pulls_waits_for_the_one_that_it_needs(split: Result) -> None:
+    market, research = Machine(0), Machine(1)
+    set_up = run("make", "pull", ENV="split", LIMIT=research.name, EVERY="9d")
+    assert set_up.code == 0, set_up.text
+    before = releases()
+    try:
+        market.sh("systemctl stop quantlab-replayd")
+        late = tick(research)
+        assert late.code == 75, late.text
+        assert f"waits for replayd on {market.name}, needed here" in late.text
+        market.sh("systemctl start quantlab-replayd")
+        there = tick(research)
+        assert there.code == 0, there.text
+    finally:
+        market.sh("systemctl start quantlab-replayd")
+        off = run("make", "pull", ENV="split", LIMIT=research.name, OFF="1")
+    assert off.code == 0, off.text
+    assert releases() == before
 
 
 SERVICE = re.compile(r"quantlab-(?!ml|early-boot|late-boot|deadman).*\.service")

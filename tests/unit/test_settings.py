@@ -1,7 +1,10 @@
 """Settings of an environment: what is refused, and that every real environment renders."""
 
+import os
 import re
 import runpy
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -134,6 +137,15 @@ def test_every_environment_loads_and_renders(environment: str, sealed: Callable[
         text = "".join(file.content for file in host.files.values())
         assert not re.search(r"\{\{|\}\}|\x00", text), name
         assert host.looked_at
+
+
+def test_no_lab_runs_and_pyinfra_works_all_the_same() -> None:
+    """It runs every file of group_data, whichever environment is meant."""
+    command = [sys.executable, "-m", "pyinfra", "-y", "@local", "exec", "--", "true"]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "LAB": "nosuch"}, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_production_shows_how_hosts_behind_a_proxy_are_set_up() -> None:
