@@ -1,7 +1,7 @@
 """Asks a service whether it is healthy, as the catalogue says. Used by the unit itself and the gate.
 
-Exit 0: healthy. Exit 1: not, with the reason on stderr. Tokens are read from the environment variable
-or the unit's credential that --auth names, so that no process list shows them.
+Exit 0: healthy. Exit 1: not, with the reason on stderr. Tokens are read from the environment variable that
+--auth names or, where an env file cannot carry them, from the file --auth-file: no process list shows them.
 """
 
 import argparse
@@ -37,10 +37,10 @@ def tcp_reason(port: int) -> str | None:
     return None
 
 
-def secret(name: str) -> str:
-    """A value that the unit was given: in its environment or, if that cannot carry it, as a credential."""
-    file = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent"), name)
-    return os.environ.get(name) or (file.read_text() if file.exists() else "")
+def token(options: argparse.Namespace) -> str | None:
+    if options.auth_file:
+        return Path(options.auth_file).read_text()
+    return os.environ.get(options.auth, "") if options.auth else None
 
 
 def is_there(pid: str) -> bool:
@@ -64,8 +64,7 @@ def stable_reason(pid: str, seconds: float) -> str | None:
 
 def ask(options: argparse.Namespace) -> str | None:
     if options.kind == "http":
-        token = secret(options.auth) if options.auth else None
-        return http_reason(options.port, options.path, options.status, token)
+        return http_reason(options.port, options.path, options.status, token(options))
     if options.kind == "tcp":
         return tcp_reason(options.port)
     return stable_reason(os.environ.get("MAINPID", ""), options.seconds)
@@ -79,6 +78,7 @@ def main() -> int:
     parser.add_argument("--path")
     parser.add_argument("--status", type=int)
     parser.add_argument("--auth")
+    parser.add_argument("--auth-file")
     parser.add_argument("--seconds", type=float)
     options = parser.parse_args()
     end = time.monotonic() + options.wait

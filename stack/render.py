@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +38,12 @@ class File:
         return f"File({self.owner}:{self.group} {self.mode:04o}, {len(self.content)} characters)"
 
 
-def probe_arguments(service: Service) -> str:
-    """The health probe as arguments of host/probe.py; a token is named, never given."""
+def probe_arguments(service: Service, kept: Collection[str] = ()) -> str:
+    """The health probe as arguments of host/probe.py; a token is named, never given. `kept` are the files of
+    the service's credentials."""
     if http := service.health.http:
-        auth = f" --auth {http.auth}" if http.auth else ""
+        auth, file = f" --auth {http.auth}" if http.auth else "", f"{credentials(service)}{http.auth}"
+        auth = f" --auth-file {file}" if file in kept else auth
         return f"http --port {service.port} --path {http.path} --status {http.status}{auth}"
     if service.health.tcp:
         return f"tcp --port {service.port}"
@@ -191,7 +193,7 @@ class Renderer:
                 service,
                 previous=previous,
                 command=command(site, service),
-                probe=probe_arguments(service),
+                probe=probe_arguments(service, kept[service.name]),
                 credentials=kept[service.name],
             )
             previous = service

@@ -73,12 +73,12 @@ def test_another_status_is_not_and_says_what_the_service_says(port: int) -> None
     assert probe(*http_probe(port, "/made"))[0] == 1
 
 
-def test_a_token_is_read_from_the_environment_or_a_credential(port: int, tmp_path: Path) -> None:
+def test_a_token_is_read_from_the_environment_or_a_file(port: int, tmp_path: Path) -> None:
     guarded = [*http_probe(port, "/guarded"), "--auth", "THE_TOKEN"]
     assert probe(*guarded, THE_TOKEN=TOKEN) == (0, "")
     assert probe(*guarded, THE_TOKEN="another")[0] == 1
-    (tmp_path / "THE_TOKEN").write_text(TOKEN)
-    assert probe(*guarded, CREDENTIALS_DIRECTORY=str(tmp_path)) == (0, "")
+    (tmp_path / "token").write_text(TOKEN)
+    assert probe(*http_probe(port, "/guarded"), "--auth-file", tmp_path / "token") == (0, "")
     assert probe(*guarded) == (1, f"not healthy: GET :{port}/guarded: 401")
 
 

@@ -155,6 +155,9 @@ def test_a_secret_that_an_env_file_cannot_carry_becomes_a_credential() -> None:
     held = host.files[place]
     assert (held.content, held.mode, held.owner) == (token, 0o600, "root")
     assert f"LoadCredential=STRATEGYD_TOKEN:{place}\n" in units(host)["quantlab-strategyd.service"]
+    (probe,) = re.findall(r"^ExecStartPost=(.*)", units(host)["quantlab-strategyd.service"], re.M)
+    assert probe.startswith("+/usr/bin/python3 -I /usr/local/lib/quantlab/probe.py --wait ")
+    assert probe.endswith(f" --path /health --status 200 --auth-file {place}")
     (strategyd,) = (s for s in host.services if s.name == "strategyd")
     assert place in unit_files(strategyd, host.files)  # a new value restarts it
 
