@@ -78,8 +78,11 @@ faults: setup ## every fault at every step of deploy and rollback, on hosts of i
 	@$(PYTHON) -m tests.faults
 
 bench: export LAB := $(or $(LAB),bench)
-bench: setup .cache/bench/complete ## this deploy against its peers, 2 h (RUNS= HOSTS= CASES= DISTANCE= ONLY= KEEP=1)
+bench: setup .cache/bench/complete ## this deploy against its peers, 3 h (RUNS= HOSTS= CASES= DISTANCE= ONLY= KEEP=1)
 	@RUNS=$(RUNS) CASES=$(CASES) DISTANCE=$(DISTANCE) KEEP=$(KEEP) $(PYTHON) -m benchmarks
+
+bench-profile: setup ## where a deploy with nothing to change spends its time beyond the floor
+	@$(PYTHON) -m benchmarks.profile
 
 # The peers have a virtual environment of their own: nothing else needs them.
 .cache/bench/complete: benchmarks/requirements.txt | setup

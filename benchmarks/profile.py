@@ -1,0 +1,59 @@
+"""Where a deploy with nothing to change spends its time beyond the floor: `make bench-profile`, on the lab.
+
+Each part is run by itself, again and again; the least of its times is its own, whatever else runs here.
+"""
+
+import subprocess
+import sys
+import time
+
+from stack.desired import load
+from stack.site import ROOT
+
+# Statements for an interpreter of its own; each line comes on top of what the one above it has imported.
+LAYERS = (
+    ("python starts", "pass"),
+    ("pyinfra is imported", "import pyinfra_cli.main"),
+    ("pydantic and yaml are imported", "import pydantic, yaml"),
+    ("the schema of catalogue and settings is built", "import stack.site"),
+    (
+        "what renders, and the operations, are imported",
+        "import stack.desired, operations.release, facts.look",
+    ),
+    ("catalogue, settings, secrets are read, hosts rendered", "stack.desired.load()"),
+)
+REPEATS = 9
+
+
+def least(command: list[str], stdin: str = "") -> float:
+    """Milliseconds of the fastest of several runs."""
+    found = []
+    for _ in range(REPEATS):
+        begin = time.monotonic()
+        subprocess.run(command, cwd=ROOT, input=stdin, text=True, capture_output=True, check=True)
+        found.append(1000 * (time.monotonic() - begin))
+    return min(found)
+
+
+def layers() -> list[tuple[str, float]]:
+    """What each layer adds to those below it."""
+    found, below, statements = [], 0.0, []
+    for title, statement in LAYERS:
+        statements.append(statement)
+        took = least([sys.executable, "-c", "; ".join(statements)])
+        found.append((title, took - below))
+        below = took
+    return found
+
+
+def main() -> None:
+    site = next(iter(load().values())).site
+    rows = layers()
+    remote = ["git", "ls-remote", site.settings.repository, site.settings.branch]
+    rows.append(("git asks the remote, while the hosts are looked at", least(remote)))
+    for title, took in rows:
+        print(f"{took:7.0f} ms  {title}")
+
+
+if __name__ == "__main__":
+    main()
