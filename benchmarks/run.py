@@ -36,11 +36,13 @@ class Bench:
         side = self.sides[contender.side]
         environment = side.environment | contender.environment()
         cost = measured(contender.command(case, self.size), ROOT, environment)
-        wrong = "it ended with an error" if cost.code else None
+        wrong = None
         if case == "nothing" and contender.deploys and contender.changed(cost.output):
             wrong = "it changed something, though there was nothing to change"
         if case in CHANGES and contender.deploys and not contender.changed(cost.output):
             wrong = "it changed nothing"
+        if cost.code:
+            wrong = "it ended with an error"
         if wrong:
             FAILED.parent.mkdir(exist_ok=True)
             FAILED.write_text(cost.output)
