@@ -187,6 +187,13 @@ def test_each_change_is_named(change: Any, where: str, what: str, undo: str) -> 
     assert found[0].undo.startswith(undo)
 
 
+def test_a_unit_written_by_hand_may_run_from_anywhere() -> None:
+    host = seen()
+    for service in host["manifest"]["services"]:
+        service["by_hand"] = True
+    assert drift(HOST, host | {"running": {}}, "key") == []
+
+
 def test_what_the_catalogue_says_since_is_no_drift() -> None:
     now = wanted(site(feed_url="sim://other"))
     assert drift(now, seen(), "key") == []
