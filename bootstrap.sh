@@ -17,7 +17,7 @@ fi
 # uv itself comes from the same lock: its entry is the part of the file that pip can use on its own.
 sed -n '/^uv==/,/[^\\]$/p' requirements.txt >.venv/uv.txt
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
-.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.txt
+.venv/bin/uv pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements.txt
 # How `git diff` shows secrets files: .gitattributes names the driver, but git takes its command from here alone.
 if git rev-parse --git-dir >/dev/null 2>&1; then
     git config diff.age.textconv '.venv/bin/python -m stack.textconv'
