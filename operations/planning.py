@@ -36,7 +36,7 @@ def planned(wanted: Desired, seen: dict[str, Any]) -> Plan:
     check = os.environ.get("PREFLIGHT") != "0"
     release = f"{_NOW}-{revision.commit[:7]}"
     found = plan(wanted, seen, revision, release, run(), adopt=adopt, check=check)
-    if check and found.activate and (reasons := preflight(host, found)):
+    if check and not (found.refusals or found.empty) and (reasons := preflight(host, found)):
         return refusal_of(found, reasons)
     return found
 
