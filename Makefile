@@ -124,7 +124,7 @@ bench-profile: setup ## where a deploy with nothing to change spends its time be
 # The peers have a virtual environment of their own: nothing else needs them.
 .cache/bench/complete: benchmarks/requirements.txt | setup
 	@python3 -m venv .cache/bench
-	@.venv/bin/uv pip sync --quiet --python .cache/bench/bin/python --require-hashes benchmarks/requirements.txt
+	@.venv/bin/uv pip sync --quiet --compile-bytecode --python .cache/bench/bin/python --require-hashes benchmarks/requirements.txt
 	@touch $@
 
 lint: setup ## ruff and mypy

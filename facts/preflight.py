@@ -12,7 +12,7 @@ from stack.transport import piped, sent
 
 # As apt itself would fetch it, the first list that it would ask for; its last line if that fails.
 SOURCE = (
-    'uri=$(apt-get -qq --print-uris update | head -n 1 | cut -d "\'" -f 2); into=$(mktemp -d); '
+    'uri=$(apt-get -q --print-uris update | head -n 1 | cut -d "\'" -f 2); into=$(mktemp -d); '
     "said=$(/usr/lib/apt/apt-helper -o Acquire::Retries=0 -o Acquire::http::Timeout=10 "
     '-o Acquire::https::Timeout=10 download-file "$uri" "$into/list" 2>&1) || '
     'echo "$uri: $said" | tr "\\n" " "; rm -r "$into"'
@@ -43,7 +43,7 @@ class PackageSource(FactBase[str]):
 def preflight(host: Host, plan: Plan) -> list[str]:
     """Why a deploy that would carry out this plan cannot succeed. A host that lacks packages, user or
     certificates is asked for the rest once it has them."""
-    if not late(plan):
+    if plan.activate and not late(plan):
         stdin = sent("doctor.preflight.answer", request(plan))
         return host.get_fact(Preflight, _sudo=True, _stdin=stdin) or []
     if plan.packages and not plan.trusted:  # with other sources or certificates apt may fare better

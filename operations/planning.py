@@ -41,7 +41,7 @@ def planned(wanted: Desired, seen: dict[str, Any]) -> Plan:
     found = plan(wanted, seen, revision, release, run(), adopt=adopt, check=check)
     if document:
         found = held(found, seen, document)
-    if check and found.activate and (reasons := preflight(host, found)):
+    if check and not (found.refusals or found.empty) and (reasons := preflight(host, found)):
         return refusal_of(found, reasons)
     return found
 

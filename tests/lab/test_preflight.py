@@ -12,6 +12,7 @@ from tests.lab.machines import NAME, ROOT, Machine, deploy
 Branch = Callable[[str, dict[str, str]], str]
 Change = Callable[[dict[str, object]], None]
 LAB_JSON = ROOT / ".lab" / NAME / "lab.json"
+MARKET = ROOT / "reference/quantlab-backend/core/lib/market.js"
 OVERRIDE = "to deploy all the same: PREFLIGHT=0 make deploy"
 
 
@@ -55,7 +56,7 @@ def test_s3_away_or_wrong_refuses(host: Machine, lab_json: Change) -> None:
 def test_git_that_the_host_cannot_read_refuses(host: Machine, branch: Branch) -> None:
     """The controller reads it well; the host has the live commit, and so needs nothing without a new one."""
     remote = state.read(ROOT, NAME).git.rpartition("/")[0]
-    revision = branch("out-of-reach", {"core/.gitignore": "node_modules\n"})
+    revision = branch("out-of-reach", {"core/lib/market.js": MARKET.read_text() + "\n"})
     host.sh(f"git config --system url.git://127.0.0.1:9.insteadOf {remote}")
     try:
         untouched(host, "the code's remote cannot be read: git://", REV=revision)
