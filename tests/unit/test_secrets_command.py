@@ -92,6 +92,11 @@ def test_a_value_is_set_from_standard_input(
     assert values(tmp_path, names=["A_TOKEN"]) == {"A_TOKEN": "hunter2"}
 
 
+def test_a_value_that_no_env_file_carries_is_kept_to_the_letter(run: Run, tmp_path: Path) -> None:
+    assert run("hunter2's \\ first line\nand another\n", SET="A_TOKEN") == 0
+    assert values(tmp_path, names=["A_TOKEN"]) == {"A_TOKEN": "hunter2's \\ first line\nand another"}
+
+
 @pytest.mark.parametrize(
     ("typed", "variables", "said"),
     [
@@ -99,8 +104,6 @@ def test_a_value_is_set_from_standard_input(
         ("x", {"SET": "A_TOKEN,B_TOKEN"}, "one name at a time"),
         ("\n", {"SET": "A_TOKEN"}, "A_TOKEN is empty"),
         ("x ", {"SET": "A_TOKEN"}, "A_TOKEN begins or ends with a blank"),
-        ("hunter2'", {"SET": "A_TOKEN"}, "A_TOKEN holds a quote, backslash or control character"),
-        ("hunter2\nhunter2\n", {"SET": "A_TOKEN"}, "A_TOKEN holds a quote, backslash or control character"),
         (None, {"ADD": "age1nonsense Bob"}, "is neither an age key (age1…) nor an ssh-ed25519 one"),
         (None, {"REMOVE": "Bob"}, "Bob: none of the recipients; there are: "),
         (None, {"LIST": "1", "GENERATE": "A_TOKEN"}, "one at a time: GENERATE, LIST"),

@@ -27,7 +27,7 @@ secrets = Path("secrets.age")
 identity = Path("identity")
 """
 INVENTORY = "market = research = console = [('one', {})]"
-LAB_ONLY = {"lab", "split"}
+LAB_ONLY = {"bench", "lab", "split"}
 REAL = sorted(path.stem for path in (ROOT / "inventory").glob("*.py") if path.stem not in LAB_ONLY)
 
 

@@ -32,12 +32,15 @@ def host(answer: str) -> tuple[Any, list[tuple[str, dict[str, Any]]]]:
         return True, output(answer)
 
     connector = SimpleNamespace(client=object(), run_shell_command=plain)
-    return SimpleNamespace(connector=connector, data=SimpleNamespace(get=lambda name: "admin")), sent
+    return SimpleNamespace(
+        name="a", connector=connector, data=SimpleNamespace(get=lambda name: "admin")
+    ), sent
 
 
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sudo, "password", lambda: PASSWORD)
+    monkeypatch.setattr(sudo, "_answers", {})
 
 
 def test_a_password_is_the_first_line_of_every_command_that_becomes_root(given: None) -> None:
