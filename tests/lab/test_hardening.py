@@ -2,6 +2,7 @@
 that locks out; a token that no env file can carry."""
 
 import json
+import random
 import re
 import shlex
 import sys
@@ -163,12 +164,16 @@ def test_install_scripts_run_only_where_allowed_and_get_at_no_secret(
     host: Machine, edition: Edition, branch: Callable[[str, dict[str, str]], str]
 ) -> None:
     files: dict[str, str] = {}
+    blanks = " " * random.randrange(1, 5000)  # a lock file that no release was built from  # noqa: S311
     for name in ("labeld", "backtestd"):
         folder = f"services/{name}"
         package = json.loads((ROOT / "reference/quantlab-backend" / folder / "package.json").read_text())
         package["scripts"]["preinstall"] = SPY
         lock = (ROOT / "reference/quantlab-backend" / folder / "package-lock.json").read_text()
-        files |= {f"{folder}/package.json": json.dumps(package), f"{folder}/package-lock.json": f"{lock}\n"}
+        files |= {
+            f"{folder}/package.json": json.dumps(package),
+            f"{folder}/package-lock.json": f"{lock}{blanks}",
+        }
     edition.edit(
         "group_data/catalogue.yaml", "build: services/labeld", "build: services/labeld\n    scripts: true"
     )
