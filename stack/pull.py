@@ -97,14 +97,19 @@ def requirements(lock: str) -> str:
     wanted, found = list(NEEDED), dict[str, str]()
     while wanted:
         name = normal(wanted.pop())
-        if name in entries and name not in found:  # the lock holds all but what other systems need
+        if name in entries and name not in found:
             found[name] = entries[name]
-            wanted += [
-                re.split(r"[^\w.-]", one, maxsplit=1)[0]
-                for one in importlib.metadata.requires(name) or []
-                if "extra ==" not in one
-            ]
+            wanted += needs(name)
     return "".join(found[name] for name in sorted(found))
+
+
+def needs(name: str) -> list[str]:
+    """The packages that one needs, optional ones aside."""
+    try:
+        lines = importlib.metadata.requires(name) or []
+    except importlib.metadata.PackageNotFoundError:  # locked for another system
+        return []
+    return [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines if "extra ==" not in line]
 
 
 def normal(name: str) -> str:
