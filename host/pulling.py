@@ -88,6 +88,7 @@ def off(request: dict[str, Any]) -> dict[str, Any]:
     with_timer_stopped()
     if (UNITS / TIMER).exists():
         run(["systemctl", "disable", "--now", TIMER], what=TIMER)
+        run(["systemctl", "clean", "--what=state", TIMER], what=TIMER)  # when it was triggered last
         for unit in (TIMER, SERVICE):
             (UNITS / unit).unlink(missing_ok=True)
         run(["systemctl", "daemon-reload"], what="systemd")

@@ -5,7 +5,7 @@ import os
 import run
 from operate.hosts import ask, verb
 from operate.table import complain
-from stack.pull import EVERY, seconds
+from stack.pull import EVERY, schedule
 from stack.site import load as load_site
 
 
@@ -13,7 +13,7 @@ def pull() -> int:
     """Set the chosen hosts up with what this controller has now, or take it away again."""
     if os.environ.get("OFF", "") not in ("", "0"):
         return off()
-    seconds(os.environ.get("EVERY") or EVERY)
+    schedule(os.environ.get("EVERY") or EVERY)
     settings = load_site().settings
     os.environ["REV"] = settings.approved or settings.branch
     return run.main(["pull.py"])

@@ -13,7 +13,7 @@ from pyinfra.api import operation
 from operations.release import Commands, command
 from stack.desired import download_env
 from stack.plan import Plan
-from stack.pull import EVERY, project, seconds, units
+from stack.pull import EVERY, project, units
 from stack.site import ROOT
 from stack.vault import seal
 
@@ -42,7 +42,7 @@ def set_up(plan: Plan) -> Commands:
         "pull-on",
         files=project(site, itself),
         secrets=base64.b64encode(seal(site.secrets(), [host_key()])).decode(),
-        units=units(seconds(os.environ.get("EVERY") or EVERY)),
+        units=units(os.environ.get("EVERY") or EVERY),
         env=download_env(site.settings.network),
         version=version(),
     )

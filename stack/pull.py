@@ -31,12 +31,19 @@ PROJECT = (
 NEEDED = ("jinja2", "pydantic", "pyinfra", "pyrage", "pyyaml")  # by that part
 
 
-def seconds(every: str) -> int:
-    """EVERY=15min as seconds. Raises Refused for what is none, or too often."""
-    found = re.fullmatch(r"([1-9][0-9]{0,3})(min|h|d)", every)
-    if found is None:
-        raise Refused(f"EVERY={every}: how often hosts look for a release: 15min, 2h or 1d")
-    return int(found[1]) * {"min": 60, "h": 3600, "d": 86400}[found[2]]
+def schedule(every: str) -> tuple[str, int]:
+    """EVERY=15min as systemd's calendar has it, and in seconds. Raises Refused for what it cannot be."""
+    found = re.fullmatch(r"([1-9][0-9]?)(min|h|d)", every)
+    number, unit = (int(found[1]), found[2]) if found else (0, "")
+    if unit == "min" and number < 60 and 60 % number == 0:
+        return f"*:0/{number}", number * 60
+    if unit == "h" and number < 24 and 24 % number == 0:
+        return f"0/{number}:00", number * 3600
+    if (number, unit) == (1, "d"):
+        return "daily", 86400
+    raise Refused(
+        f"EVERY={every}: give minutes that divide an hour (15min), hours that divide a day (2h), or 1d"
+    )
 
 
 def project(site: Site, host: Host) -> dict[str, str]:
@@ -90,22 +97,29 @@ def requirements(lock: str) -> str:
     wanted, found = list(NEEDED), dict[str, str]()
     while wanted:
         name = normal(wanted.pop())
-        if name in entries and name not in found:  # the lock holds all but what other systems need
+        if name in entries and name not in found:
             found[name] = entries[name]
-            wanted += [
-                re.split(r"[^\w.-]", one, maxsplit=1)[0]
-                for one in importlib.metadata.requires(name) or []
-                if "extra ==" not in one
-            ]
+            wanted += needs(name)
     return "".join(found[name] for name in sorted(found))
+
+
+def needs(name: str) -> list[str]:
+    """The packages that one needs, optional ones aside."""
+    try:
+        lines = importlib.metadata.requires(name) or []
+    except importlib.metadata.PackageNotFoundError:  # locked for another system
+        return []
+    return [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines if "extra ==" not in line]
 
 
 def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def units(every: int) -> dict[str, str]:
+def units(every: str) -> dict[str, str]:
     """The texts of the unit that pulls and of its timer."""
+    calendar, seconds = schedule(every)
     return {
-        name: TEMPLATES.get_template(f"pull/{name}.j2").render(home=HOME, seconds=every) for name in UNITS
+        name: TEMPLATES.get_template(f"pull/{name}.j2").render(home=HOME, schedule=calendar, seconds=seconds)
+        for name in UNITS
     }

@@ -114,7 +114,7 @@ def test_who_needs_what_failed_goes_back_too(split: Result, branch: Branch) -> N
 
 def test_a_host_that_pulls_waits_for_the_one_that_it_needs(split: Result) -> None:
     market, research = Machine(0), Machine(1)
-    set_up = run("make", "pull", ENV="split", LIMIT=research.name, EVERY="9d")
+    set_up = run("make", "pull", ENV="split", LIMIT=research.name, EVERY="1d")
     assert set_up.code == 0, set_up.text
     before = releases()
     try:

@@ -3,7 +3,11 @@
 import ast
 import importlib.metadata
 import json
+import os
+import re
+import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +22,26 @@ from stack.site import ROOT, Site
 from stack.tick import LATER, elsewhere, judge
 from tests.unit.examples import REVISION, RUN, SPREAD, as_wanted, secrets, site, summary, wanted
 
-
-@pytest.mark.parametrize(("every", "seconds"), [("15min", 900), ("2h", 7200), ("1d", 86400)])
-def test_how_often(every: str, seconds: int) -> None:
-    assert pull.seconds(every) == seconds
-    texts = pull.units(seconds)
-    assert f"OnUnitInactiveSec={seconds}\n" in texts["quantlab-pull.timer"]
-    assert "ExecStart=/opt/quantlab/pull/venv/bin/python tick.py\n" in texts["quantlab-pull.service"]
+EVERY = [("5min", "*:0/5", 300), ("15min", "*:0/15", 900), ("2h", "0/2:00", 7200), ("1d", "daily", 86400)]
 
 
-@pytest.mark.parametrize("every", ["15", "0min", "10s", "1h\nUser=x", ""])
-def test_no_or_too_short_a_time_is_refused(every: str) -> None:
-    with pytest.raises(Refused, match="15min, 2h or 1d"):
-        pull.seconds(every)
+@pytest.mark.parametrize(("every", "calendar", "seconds"), EVERY)
+def test_how_often(every: str, calendar: str, seconds: int) -> None:
+    """By systemd's own word, the next two are as far apart as was asked for."""
+    lines = pull.units(every)["quantlab-pull.timer"].splitlines()
+    assert f"OnCalendar={calendar}" in lines
+    assert f"RandomizedDelaySec={seconds}" in lines
+    command = ["systemd-analyze", "calendar", "--iterations=2", calendar]
+    env = {**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8"}
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
+    first, second = map(datetime.fromisoformat, re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", said)[:2])
+    assert (second - first).total_seconds() == seconds
+
+
+@pytest.mark.parametrize("every", ["15", "0min", "7min", "60min", "5h", "24h", "2d", "10s", "1h\nUser=x", ""])
+def test_a_time_that_is_none_or_does_not_fit_is_refused(every: str) -> None:
+    with pytest.raises(Refused, match=r"minutes that divide an hour"):
+        pull.schedule(every)
 
 
 def given(folder: Path, of: Site, host: str) -> Site:
