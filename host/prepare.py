@@ -93,6 +93,8 @@ def git(request: dict[str, Any], *arguments: str, cwd: Path = MIRROR, timeout: f
 
 
 def has_commit(request: dict[str, Any]) -> bool:
+    if not (MIRROR / "HEAD").exists():
+        return False
     try:
         git(request, "cat-file", "-e", f"{request['commit']}^{{commit}}")
     except Failed:
