@@ -306,7 +306,7 @@ def test_who_only_waits_is_told_with_what_it_waits_for(host: Machine) -> None:
     host.sh("systemctl stop quantlab-replayd; sleep 1")
     (finding,) = findings = examined(host)
     assert (finding["cause"], finding["subject"]) == ("stopped", "replayd")
-    assert "featurexd, labeld, strategyd, backtestd: unhealthy because of it" in finding["seen"]
+    assert "featurexd, strategyd, backtestd: unhealthy because of it" in finding["seen"]
     mend(host, findings)
     assert examined(host) == []
 
