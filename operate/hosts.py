@@ -88,8 +88,10 @@ class Connected:
             command = StringCommand(asked.command)
             try:
                 good, output = host.run_shell_command(command, _sudo=True, _stdin=asked.stdin)
-            except (OSError, EOFError) as error:
-                return Answer([], f"gave no answer: {error or 'sudo asks for a password'}")
+            except EOFError:  # pyinfra asked for it where nobody can type
+                return Answer([], "gave no answer: sudo asks for a password")
+            except OSError as error:
+                return Answer([], f"gave no answer: {error}")
             said = "\n".join(output.stderr_lines) or "it ended with an error"
             return Answer(output.stdout_lines, None if good else said)
 

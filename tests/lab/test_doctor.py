@@ -20,7 +20,7 @@ LAB_JSON = ROOT / ".lab" / NAME / "lab.json"
 
 def examined(host: Machine) -> list[Finding]:
     result = run(sys.executable, "-m", "operate", "doctor", JSON="1")
-    found: list[Finding] = json.loads(result.text)[host.name]
+    found: list[Finding] = json.loads(result.text[result.text.index("{") :])[host.name]  # after prompts
     assert result.code == (1 if found else 0), result.text
     return found
 
