@@ -64,7 +64,6 @@ SERVICE = (
     *RELEASE,
     Cause("masked", "the unit is masked", "sudo systemctl unmask {unit}; make deploy", units.masked),
     Cause("unit-missing", "the unit is gone", DEPLOY, units.missing),
-    Cause("queued", "it waits for its turn to start", "mend that first", units.queued),
     # What would keep it from starting, even if it was only stopped.
     Cause("programs-missing", "host programs are gone", DEPLOY, files.programs_missing),
     *BUILT,
@@ -75,6 +74,7 @@ SERVICE = (
     Cause("code", "its code was changed by hand", f"{{reset}}; {START}", files.damaged),
     Cause("drop-in", "drop-ins override the unit", f"sudo rm {{files}}; {RELOAD}; {START}", units.override),
     Cause("unit", "the unit was changed by hand", DEPLOY, units.edited),
+    Cause("queued", "it waits for its turn to start", "mend that first", units.queued),
     Cause("stopped", "it was stopped, and not started again", START, units.stopped),
     # What keeps it from being healthy.
     Cause("need", "what it needs is down", "mend that first", neighbours.need_down),

@@ -62,7 +62,7 @@ def test_the_doctor_tells_the_root_on_the_host_where_it_is(split: Result) -> Non
     assert (result.code, found[research.name]) == (1, [])
     (finding,) = found[market.name]
     assert (finding["cause"], finding["subject"]) == ("stopped", "replayd")
-    assert "featurexd, labeld, strategyd, backtestd: unhealthy because of it" in finding["seen"]
+    assert "featurexd, strategyd, backtestd: unhealthy because of it" in finding["seen"]
     result = run(sys.executable, "-m", "operate", "doctor", ENV="split")
     assert result.code == 0, result.text
 
