@@ -39,8 +39,8 @@ def judge(desired: Desired, revision: Revision, seen: dict[str, Any], lost: list
         why = f"{name} failed here before, as release {release}: {seen['why'].get(release, 'no reason kept')}"
         return No(1, f"{why}; it is not tried again", f"approve another commit, or try it again: {by_hand}")
     current = now and now["digest"] == wanted
-    if seen["settled"] == wanted and not current:
-        why = f"{name} was pulled before, and somebody put release {live} in its place"
+    if not current and (seen["settled"] == wanted or same.get(seen["rolled_back"])):
+        why = f"{name} was live before, and somebody put release {live} in its place"
         return No(LATER, f"{why}: it stays", f"approve another commit, or {by_hand}")
     if seen["going_back"]:
         why = f"the host is going back to release {seen['going_back']}"

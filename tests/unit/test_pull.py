@@ -135,6 +135,7 @@ def told(**changes: Any) -> dict[str, Any]:
         "files": seen["files"],
         "since": "2026-01-16T00:00:00Z",
         "settled": DIGEST,
+        "rolled_back": None,
     } | changes
 
 
@@ -175,6 +176,10 @@ def test_what_an_operator_put_live_stays_until_another_commit_is_approved() -> N
     assert found is not None
     assert found[0] == LATER
     assert "somebody put release live in its place: it stays" in found[1]
+    # Rolled back before any tick has seen it: a controller had deployed it.
+    assert said(releases=held, settled=None) is None
+    assert said(releases=held, settled=None, rolled_back="newer") == found
+    assert said(releases=held, settled=None, rolled_back="live") is None
 
 
 def test_a_tick_undoes_nothing_that_a_newer_controller_did() -> None:
