@@ -165,7 +165,7 @@ def test_a_release_that_failed_is_not_tried_again_until_something_of_it_changes(
     assert found is not None
     assert found[0] == 1
     assert "main (0123456) failed here before, as release failed: labeld died" in found[1]
-    assert "make deploy LIMIT=one REV=main" in found[1]
+    assert "make deploy ENV=made-up LIMIT=one REV=main" in found[1]
     again = releases(live=(DIGEST, "good"), failed=(DIGEST, "bad"))  # by an operator, and it went well
     assert said(releases=again) is None
 
