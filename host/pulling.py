@@ -101,7 +101,8 @@ def glance(request: dict[str, Any]) -> dict[str, Any]:
     name, marker = store.live(request["code"]), pending.read() or {}
     units = [f"{service['unit']}.service" for service in store.manifest(name).get("services", [])]
     states = look.units(units, "Id,ActiveState")
-    releases = look.summaries()
+    releases, past = look.summaries(), history.last(50)
+    done: dict[str, Any] = next((one for one in reversed(past) if one["outcome"] == "good"), {})
     return {
         "live": name,
         "releases": releases,
@@ -112,7 +113,8 @@ def glance(request: dict[str, Any]) -> dict[str, Any]:
         "files": {path: look.described(path) for path in request["files"]},
         "since": read_json(HOME / "project" / "set-up.json", {}).get("since", ""),
         "settled": read_json(SETTLED, {}).get("digest"),
-        "last": (history.last(1) or [{}])[0],
+        "rolled_back": done.get("from") if done.get("kind") == "rollback" else None,
+        "last": past[-1] if past else {},
     }
 
 

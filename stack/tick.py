@@ -25,22 +25,23 @@ def judge(desired: Desired, revision: Revision, seen: dict[str, Any], lost: list
     this host's services need and that do not answer."""
     wanted, live, releases = digest(revision.commit, desired.files), seen["live"], seen["releases"]
     now, name = releases.get(live), f"{revision.name} ({revision.commit[:7]})"
-    by_hand = f"make deploy LIMIT={desired.host.name} REV={revision.name}"
+    here = f"ENV={desired.site.environment} LIMIT={desired.host.name}"
+    by_hand = f"make deploy {here} REV={revision.name}"
     if held := seen["lock"]:
         return No(LATER, f"locked by {held['by']}: {held['reason']}", "the next tick tries again")
     # Whoever deployed from a controller with something newer must not be undone by what this host was given.
     newer = now and now["prepared"] > seen["since"] and now["digest"] != digest(now["commit"], desired.files)
     if newer or differing(desired.programs, seen["files"]):
         why = "this host was deployed with another version of the project, or other settings or secrets"
-        return No(1, f"{why}, than it pulls with", "make pull, to renew what it pulls with")
+        return No(1, f"{why}, than it pulls with", f"make pull {here}, to renew what it pulls with")
     same = {release: one["state"] for release, one in releases.items() if one["digest"] == wanted}
     if "bad" in same.values() and "good" not in same.values():
         release = max(release for release, state in same.items() if state == "bad")
         why = f"{name} failed here before, as release {release}: {seen['why'].get(release, 'no reason kept')}"
         return No(1, f"{why}; it is not tried again", f"approve another commit, or try it again: {by_hand}")
     current = now and now["digest"] == wanted
-    if seen["settled"] == wanted and not current:
-        why = f"{name} was pulled before, and somebody put release {live} in its place"
+    if not current and (seen["settled"] == wanted or same.get(seen["rolled_back"])):
+        why = f"{name} was live before, and somebody put release {live} in its place"
         return No(LATER, f"{why}: it stays", f"approve another commit, or {by_hand}")
     if seen["going_back"]:
         why = f"the host is going back to release {seen['going_back']}"
@@ -50,7 +51,7 @@ def judge(desired: Desired, revision: Revision, seen: dict[str, Any], lost: list
     if current and seen["down"]:
         # Deploying the same again would, if that failed, take the host to an older release for an outage.
         why = f"{name} is live, but down: {', '.join(seen['down'])}; a tick does not start what is down"
-        return No(1, why, f"make status; make start LIMIT={desired.host.name}")
+        return No(1, why, f"make status {here}; make start {here}")
     return None
 
 

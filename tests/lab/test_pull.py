@@ -81,7 +81,7 @@ def test_a_commit_that_fails_is_tried_once(pulling: Machine, branch: Branch) -> 
         again = tick(pulling)
         assert again.code == 1, again.text
         assert "failed here before, as release" in again.text
-        assert f"make deploy LIMIT={pulling.name} REV=approved" in again.text
+        assert f"make deploy ENV=lab LIMIT={pulling.name} REV=approved" in again.text
         ends.append(seen(pulling))
     assert ends[0] == ends[1]  # said once in the history
     assert ends[0].whole, ends[0]

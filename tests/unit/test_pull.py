@@ -133,6 +133,7 @@ def told(**changes: Any) -> dict[str, Any]:
         "files": seen["files"],
         "since": "2026-01-16T00:00:00Z",
         "settled": DIGEST,
+        "rolled_back": None,
     } | changes
 
 
@@ -162,7 +163,7 @@ def test_a_release_that_failed_is_not_tried_again_until_something_of_it_changes(
     assert found is not None
     assert found[0] == 1
     assert "main (0123456) failed here before, as release failed: labeld died" in found[1]
-    assert "make deploy LIMIT=one REV=main" in found[1]
+    assert "make deploy ENV=made-up LIMIT=one REV=main" in found[1]
     again = releases(live=(DIGEST, "good"), failed=(DIGEST, "bad"))  # by an operator, and it went well
     assert said(releases=again) is None
 
@@ -173,6 +174,10 @@ def test_what_an_operator_put_live_stays_until_another_commit_is_approved() -> N
     assert found is not None
     assert found[0] == LATER
     assert "somebody put release live in its place: it stays" in found[1]
+    # Rolled back before any tick has seen it: a controller had deployed it.
+    assert said(releases=held, settled=None) is None
+    assert said(releases=held, settled=None, rolled_back="newer") == found
+    assert said(releases=held, settled=None, rolled_back="live") is None
 
 
 def test_a_tick_undoes_nothing_that_a_newer_controller_did() -> None:
