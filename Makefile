@@ -9,14 +9,14 @@ asked:
 	@[ -e .venv/complete ] || ./bootstrap.sh
 	@.venv/bin/python -m stack.sudo $(MAKE) --no-print-directory $(MAKECMDGOALS) SUDO=given
 else
-# What is typed after `make` reaches the commands by itself.
-export ENV HOSTS
 # Shells keep the height of the terminal under this name: only `make logs LINES=n` is meant.
 LINES =
 PYTHON := .venv/bin/python
 # The environments that live in the lab on this machine; every other one is real hosts.
 LABS := lab split
 HOSTS ?= $(if $(filter split,$(ENV)),2,)
+# What is typed after `make` reaches the commands by itself.
+export ENV HOSTS
 
 .DEFAULT_GOAL := help
 # Every target that has a line in `make help`.
