@@ -24,6 +24,11 @@ QUIET = {
 
 def edit(text: str, wrong: Callable[[str], list[str]]) -> str:
     """The text as the operator leaves it, once nothing is wrong with it. Raises Refused otherwise."""
+    if not (os.environ.get("VISUAL") or os.environ.get("EDITOR") or sys.stdout.isatty()):
+        raise Refused(
+            "here is no terminal for vi, which would write the values to where its output goes: "
+            "type `make secrets SET=NAME`"
+        )
     command = editor()
     with in_memory() as folder:
         file = folder / "secrets.yaml"

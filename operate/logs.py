@@ -40,6 +40,8 @@ def show() -> int:
             found.append(line(host, said))
     for one in sorted(found, key=lambda one: one.at)[-most:]:
         tell(one)
+    if not (found or follow or failed):
+        print(f"no lines{f' since {text}' if text else ''}", file=sys.stderr)
     if text and len(found) >= most:
         print(f"these are the newest {most} lines only; more: LINES=n", file=sys.stderr)
     return failed

@@ -25,6 +25,12 @@ def show() -> int:
     return code or (0 if well and all(host["release"] for host in seen.values()) else 1)
 
 
+def ran(timer: dict[str, Any]) -> str:
+    """When a timer last ran, and how that ended; a run by hand tells of its end alone."""
+    quiet = not timer["last"] and timer["result"] == "success"
+    return f"last {timer['last'] or 'never'}" + ("" if quiet else f" ({timer['result']})")
+
+
 def screen(name: str, host: dict[str, Any]) -> str:
     """One host for eyes."""
     if not host["release"]:
@@ -55,8 +61,5 @@ def screen(name: str, host: dict[str, Any]) -> str:
     for line, service in zip(text, host["services"], strict=True):
         lines.append(painted(line, COLOURS.get(service["health"], "red")))
     lines += [f"  {s['name']}: {s['reason']}" for s in host["services"] if s["reason"]]
-    lines += [
-        f"  {t['name']}: {t['state']}, last {t['last'] or 'never'} ({t['result']}), next {t['next'] or '-'}"
-        for t in host["timers"]
-    ]
+    lines += [f"  {t['name']}: {t['state']}, {ran(t)}, next {t['next'] or '-'}" for t in host["timers"]]
     return "\n".join(lines)

@@ -80,6 +80,14 @@ def test_without_a_folder_in_memory_nothing_is_edited(monkeypatch: pytest.Monkey
         editing.edit("A: b", lambda text: [])
 
 
+def test_vi_that_nobody_asked_for_is_not_started_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VISUAL", "EDITOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: False)
+    with pytest.raises(Refused, match="no terminal for vi"):
+        editing.edit("A: b", lambda text: [])
+
+
 def test_a_missing_editor_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", "nosuch --flag")

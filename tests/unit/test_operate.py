@@ -6,6 +6,7 @@ import pytest
 
 from operate.control import asked, dependants
 from operate.overview import HEAD, overview, troubles
+from operate.status import ran
 from operate.table import number
 from stack.errors import Refused
 from tests.unit.examples import catalogue
@@ -86,6 +87,18 @@ def test_each_trouble_is_named(changes: dict[str, Any], trouble: str) -> None:
 )
 def test_dependants_are_all_that_need_one_directly_or_not(names: str, touched: list[str]) -> None:
     assert [one.name for one in dependants(SERVICES, asked(SERVICES, names))] == touched
+
+
+@pytest.mark.parametrize(
+    ("last", "result", "told"),
+    [
+        (None, "success", "last never"),
+        (None, "exit-code", "last never (exit-code)"),
+        ("Thu", "success", "last Thu (success)"),
+    ],
+)
+def test_how_a_timer_last_ended_is_told(last: str | None, result: str, told: str) -> None:
+    assert ran({"last": last, "result": result}) == told
 
 
 @pytest.mark.parametrize("text", ["abc", "0", "-1", "1.5", "²"])
