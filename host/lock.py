@@ -44,7 +44,7 @@ def holder() -> dict[str, Any] | None:
 
 def described(entry: dict[str, Any]) -> str:
     since = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(entry["since"]))
-    return f"{entry['by']} since {since}: {entry['reason']} (ends by itself in {entry['left']} s)"
+    return f"{entry['by']} since {since}: {entry['reason']} (ends by itself in {entry['left'] / 60:.0f} min)"
 
 
 def hold(who: dict[str, Any], *, seconds: int = SECONDS, kept: bool = False) -> None:

@@ -109,7 +109,7 @@ def locked(observed: dict[str, Any], run: Run) -> str | None:
     if left <= 0 or (lock["kept"] and lock["by"] == run.by):
         return None
     return (
-        f"locked by {lock['by']}: {lock['reason']} (ends by itself in {left:.0f} s); wait, or "
+        f"locked by {lock['by']}: {lock['reason']} (ends by itself in {left / 60:.0f} min); wait, or "
         "`make unlock` if that run is surely gone"
     )
 
