@@ -23,7 +23,7 @@ export ENV HOSTS
 .PHONY: $(shell sed -n "s/^\([a-z][a-z -]*\):.*\#\# .*/\1/p" Makefile)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  ENV=name picks inventory/<name>.py (default lab); REV= a branch, tag or commit; LIMIT= hosts or roles"
 
 setup: .venv/complete ## install what the controller needs into .venv
@@ -76,7 +76,7 @@ ml: setup ## run the daily ML job now: SYMBOL= DATE=YYYYMMDD (DRY_RUN=1)
 doctor: setup ## what is wrong with each host, why, and what mends it (JSON=1)
 	@$(PYTHON) -m operate doctor
 
-history: setup ## every deploy, rollback and refusal of each host (COUNT=20)
+history: setup ## every deploy, rollback, revert and refusal of each host (COUNT=20, JSON=1)
 	@$(PYTHON) -m operate history
 
 lock: setup ## keep everybody else's deploys out: REASON='…' (MINUTES=480)

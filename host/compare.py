@@ -49,12 +49,13 @@ def recorded() -> str | None:
 
 
 def held(place: Path, key: str) -> dict[str, Any] | None:
-    """What a file holds, as far as it may be told: variables with hashes, or a text. None without a file."""
+    """What a file holds, as far as it may be told: variables with hashes, or a text. None without a file.
+    A credential is a secret as a whole: even a part that looks like a variable's name."""
     if place.is_symlink():
         return {"link": str(place.readlink())}
     if not place.exists():
         return None
-    if not place.is_file() or place.stat().st_size > LARGEST:
+    if not place.is_file() or place.stat().st_size > LARGEST or place.parent.name == "credentials":
         return {"size": place.stat().st_size if place.is_file() else None}
     try:
         text = place.read_text()
@@ -66,8 +67,9 @@ def held(place: Path, key: str) -> dict[str, Any] | None:
 
 
 def is_env(place: Path) -> bool:
-    """All files of /etc/quantlab are read as env files: a stray one (old.env.bak) holds secrets as well."""
-    return place.suffix == ".env" or place.name == ".env" or "/etc/quantlab/" in str(place)
+    """Other files of /etc/quantlab are read as env files: a stray one (old.env.bak) holds secrets as well."""
+    stray = "/etc/quantlab/" in str(place) and place.name != "firewall.nft"
+    return place.suffix == ".env" or place.name == ".env" or stray
 
 
 def changed(place: Path) -> float | None:

@@ -1,15 +1,14 @@
 """`make history`: every deploy, rollback and refusal of a host, oldest first."""
 
-import os
 from typing import Any
 
 from operate.hosts import ask, verb
-from operate.table import as_json, complain, print_json
+from operate.table import as_json, complain, number, print_json
 
 
 def show() -> int:
     """Print the newest COUNT entries (default 20) of each host."""
-    count = int(os.environ.get("COUNT") or 20)
+    count = number("COUNT", 20)
     answers = ask(lambda _: verb("history", count=count))
     entries = {name: answer.json()["entries"] for name, answer in answers.items() if not answer.error}
     if as_json():

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from operate.hosts import ask, verb
-from operate.table import as_json, complain, print_json
+from operate.table import as_json, complain, number, print_json
 from operations.planning import run
 from stack.errors import Refused
 
@@ -15,7 +15,7 @@ def lock() -> int:
     reason = os.environ.get("REASON")
     if not reason:
         raise Refused("make lock needs REASON='why nobody else should deploy'")
-    minutes = int(os.environ.get("MINUTES") or 480)
+    minutes = number("MINUTES", 480)
     who = {"id": f"kept-{run().id}", "by": run().by, "reason": reason}
     answers = ask(lambda _: verb("lock", run=who, seconds=minutes * 60))
     for name in (name for name, answer in answers.items() if not answer.error):

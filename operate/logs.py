@@ -8,7 +8,7 @@ from functools import partial
 
 from operate.control import asked
 from operate.hosts import Answer, Connected, Question, verb
-from operate.table import as_json, complain, given, painted
+from operate.table import as_json, complain, given, number, painted
 from stack.desired import Desired, load
 from stack.errors import Refused
 from stack.logs import Line, line, since, sources
@@ -23,7 +23,7 @@ def show() -> int:
     site, wanted, text = load_site(), load(), os.environ.get("SINCE")
     names = [program.name for program in asked(site.catalogue.programs, os.environ.get("SERVICE", ""))]
     start, follow = since(text, datetime.now(UTC)) if text else None, given("FOLLOW")
-    most = number(os.environ.get("LINES"), MOST if text else 10 if follow else 100)
+    most = number("LINES", MOST if text else 10 if follow else 100)
     homes = [n for n in site.chosen(os.environ.get("LIMIT")) if sources(wanted[n], names)]
     if not homes:
         raise Refused(f"LIMIT={os.environ['LIMIT']}: none of these hosts has {', '.join(names)}")
@@ -43,12 +43,6 @@ def show() -> int:
     if text and len(found) >= most:
         print(f"these are the newest {most} lines only; more: LINES=n", file=sys.stderr)
     return failed
-
-
-def number(text: str | None, otherwise: int) -> int:
-    if text and (not text.isdecimal() or int(text) == 0):
-        raise Refused(f"LINES={text}: a number of lines, from 1 up")
-    return int(text or otherwise)
 
 
 def question(names: list[str], start: float | None, most: int, follow: bool, host: Desired) -> Question:

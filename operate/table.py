@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from operate.hosts import Answer
+from stack.errors import Refused
 
 
 def table(rows: Sequence[Sequence[str]], indent: str = "") -> str:
@@ -29,6 +30,14 @@ def painted(text: str, colour: str | None) -> str:
 def given(name: str) -> bool:
     """Whether a switch is on, as in JSON=1."""
     return os.environ.get(name, "") not in ("", "0")
+
+
+def number(name: str, otherwise: int) -> int:
+    """A number from 1 up, as in COUNT=20."""
+    text = os.environ.get(name) or str(otherwise)
+    if not (text.isascii() and text.isdecimal()) or int(text) == 0:
+        raise Refused(f"{name}={text}: must be a number, from 1 up")
+    return int(text)
 
 
 def as_json() -> bool:

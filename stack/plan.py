@@ -209,6 +209,8 @@ def rollback(desired: Desired, observed: dict[str, Any], to: str | None, run: Ru
         return refuse(*reasons)
     good = sorted(name for name, r in releases.items() if r["state"] == "good")
     target, names = to or observed.get("back"), ", ".join(good) or "none"
+    if target is None and live is None:
+        return refuse(f"no release is live (good: {names}); next: make deploy")
     if target is None:
         return refuse(f"release {live} is live; no good release is older (good: {names})")
     if target not in good:

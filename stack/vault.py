@@ -20,7 +20,7 @@ def open_vault(path: Path, identity: Path, wanted: Iterable[str]) -> dict[str, s
     """
     path = path.expanduser()
     if not path.is_file():
-        raise Refused(f"{path}: no such secrets file: write it with `make secrets`")
+        raise Refused(f"{path}: no such secrets file: write it with `make secrets ENV=…`")
     values = unsealed(path.read_bytes(), identity, str(path))
     if reasons := faults(values, wanted):
         raise Refused(*(f"{path}: {reason}" for reason in reasons))

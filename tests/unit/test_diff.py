@@ -25,6 +25,13 @@ def test_an_env_file_that_only_looks_otherwise_says_so() -> None:
     assert changes(one, other, KEY) == ["the same variables: order, quotes or comments differ"]
 
 
+@pytest.mark.parametrize("before", [None, {"size": 7}, {"text": "old"}])
+def test_of_a_credential_no_line_is_shown(before: dict[str, object] | None) -> None:
+    file = File(f"first\n{SECRET}\nlast=\n", 0o600)
+    after = wanted("/etc/quantlab/credentials/quantlab-x.TOKEN", file, KEY)
+    assert changes(before, after, KEY) == ["large, binary or a credential: not shown"]
+
+
 def test_a_unit_shows_its_lines() -> None:
     lines = changes({"text": "[Service]\nRestart=no\n"}, {"text": "[Service]\nRestart=always\n"}, KEY)
     assert lines[1:] == [" [Service]", "-Restart=no", "+Restart=always"]
@@ -55,6 +62,6 @@ def test_a_known_secret_is_hidden_wherever_it_stands() -> None:
 def test_links_and_large_files_are_said_only() -> None:
     text = {"text": "x"}
     assert changes(text, {"link": "/dev/null"}, KEY) == ["is a link to /dev/null"]
-    assert changes(text, {"size": 10_000_000}, KEY) == ["too large or binary: no diff"]
+    assert changes(text, {"size": 10_000_000}, KEY) == ["large, binary or a credential: not shown"]
     long = unified("", "\n".join(map(str, range(500))), KEY)
     assert long[-1] == "… 441 lines more"

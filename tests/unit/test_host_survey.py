@@ -88,6 +88,8 @@ def test_an_edited_env_file_leaves_the_host_as_hashes(release: Path, monkeypatch
         ("units/x.service", b"[Service]\n", "text"),
         ("etc/quantlab/x.env.bak", b"TOKEN=s3cr3t-value\n", "variables"),
         ("core/.env", b"TOKEN=s3cr3t-value\n", "variables"),
+        ("etc/quantlab/credentials/x.TOKEN", b"first\ns3cr3t-value\nlast=\n", "size"),
+        ("etc/quantlab/firewall.nft", b"table inet quantlab {}\n", "text"),
         ("units/large.service", b"x" * (compare.LARGEST + 1), "size"),
         ("units/binary.service", b"\xff\xfe\x00", "size"),
     ],
@@ -124,9 +126,9 @@ def test_drop_ins_strange_units_and_files_are_found(tmp_path: Path, monkeypatch:
         (units / path).touch()
     for name in ("quantlab-a.service", "quantlab-b.service", "other.service"):
         (units / name).touch()
-    env.mkdir()
-    (env / "a.env").touch()
-    (env / "b.env").touch()
+    (env / "credentials").mkdir(parents=True)
+    for name in ("a.env", "b.env", "credentials/a.TOKEN", "credentials/b.TOKEN"):
+        (env / name).touch()
     monkeypatch.setattr(survey, "PLACES", [str(units)])
     monkeypatch.setattr(survey, "UNITS", units)
     monkeypatch.setattr(survey, "ENV", env)
@@ -134,7 +136,7 @@ def test_drop_ins_strange_units_and_files_are_found(tmp_path: Path, monkeypatch:
     found = survey.strange_units({"quantlab-a.service"}, "k")
     names = [Path(one["path"]).relative_to(units).as_posix() for one in found]
     assert names == ["quantlab-a.service.d/x.conf", "quantlab-b.service"]
-    ours: dict[str, Any] = {"files": {str(env / "a.env"): []}}
-    (stray,) = survey.strange_files(ours, {"programs": []})
-    assert stray["path"] == str(env / "b.env")
-    assert set(stray) == {"path", "changed"}  # nothing of what it holds
+    ours: dict[str, Any] = {"files": {str(env / name): [] for name in ("a.env", "credentials/a.TOKEN")}}
+    strays = survey.strange_files(ours, {"programs": []})
+    assert [one["path"] for one in strays] == [str(env / "b.env"), str(env / "credentials/b.TOKEN")]
+    assert set(strays[0]) == {"path", "changed"}  # nothing of what it holds

@@ -6,6 +6,7 @@ import pytest
 
 from operate.control import asked, dependants
 from operate.overview import HEAD, overview, troubles
+from operate.table import number
 from stack.errors import Refused
 from tests.unit.examples import catalogue
 
@@ -85,6 +86,15 @@ def test_each_trouble_is_named(changes: dict[str, Any], trouble: str) -> None:
 )
 def test_dependants_are_all_that_need_one_directly_or_not(names: str, touched: list[str]) -> None:
     assert [one.name for one in dependants(SERVICES, asked(SERVICES, names))] == touched
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "-1", "1.5", "²"])
+def test_what_is_no_number_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNT", text)
+    with pytest.raises(Refused, match=f"COUNT={text}: must be a number, from 1 up"):
+        number("COUNT", 20)
+    monkeypatch.setenv("COUNT", "7")
+    assert number("COUNT", 20) == 7
 
 
 def test_services_come_in_the_documented_order() -> None:

@@ -286,6 +286,11 @@ def test_a_rollback_that_cannot_be_says_what_can(to: str | None, state: str, sai
     assert rollback(HOST, with_earlier(state), to, RUN).refusals == [said]
 
 
+def test_a_rollback_of_a_bare_host_says_that_there_is_nothing() -> None:
+    seen = with_earlier() | {"release": None, "releases": {}, "back": None}
+    assert rollback(HOST, seen, None, RUN).refusals == ["no release is live (good: none); next: make deploy"]
+
+
 def test_missing_packages_and_user_are_named() -> None:
     seen = as_wanted(HOST)
     seen["installed"].remove("jq")
