@@ -3,15 +3,15 @@
 import json
 import socket
 from collections.abc import Generator
-from io import StringIO
+from typing import Any
 
 from pyinfra import host, logger
 from pyinfra.api import Host, State, StringCommand, operation
-from pyinfra.operations import apt, files, server
+from pyinfra.operations import apt, server
 
 from operations import sudo
 from stack.desired import download_env
-from stack.plan import Plan
+from stack.plan import Plan, as_request
 from stack.site import ROOT
 from stack.transport import piped
 
@@ -51,8 +51,13 @@ def nothing() -> Generator[StringCommand, None, None]:
 def provision(plan: Plan) -> None:
     """Trust, packages, user, folders and our programs: only what the look found missing."""
     env = download_env(plan.desired.site.settings.network)
-    for path, file in plan.trusted.items():
-        files.put(name=f"Put {path}", src=StringIO(file.content), dest=path, mode="644", _sudo=True)
+    if plan.trusted:
+        # Not with files.put: that goes through a file in /tmp whose name anybody on the host can foretell.
+        put(
+            name=f"Put {', '.join(plan.trusted)}",
+            _sudo=True,
+            _stdin=told({"directories": {}, "files": as_request(plan.trusted), "logs": {}, "then": []}),
+        )
     if plan.packages:
         apt.packages(
             name=f"Install {', '.join(plan.packages)}",
@@ -68,11 +73,12 @@ def provision(plan: Plan) -> None:
         user = plan.desired.site.catalogue.user
         server.user(name=f"Add user {user}", user=user, shell="/bin/bash", create_home=True, _sudo=True)
     if plan.put:
-        put(
-            name="Install folders and host programs",
-            _sudo=True,
-            _stdin=[json.dumps((ROOT / "host" / "put.py").read_text()), json.dumps(plan.put)],
-        )
+        put(name="Install folders and host programs", _sudo=True, _stdin=told(plan.put))
+
+
+def told(request: dict[str, Any]) -> list[str]:
+    """What host/put.py reads: itself, then what to write."""
+    return [json.dumps((ROOT / "host" / "put.py").read_text()), json.dumps(request)]
 
 
 @operation(is_idempotent=False)
