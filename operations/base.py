@@ -1,9 +1,9 @@
 """What a host needs before it can hold a release."""
 
 import json
+import shlex
 import socket
 from collections.abc import Generator
-from typing import Any
 
 from pyinfra import host, logger
 from pyinfra.api import Host, State, StringCommand, operation
@@ -11,7 +11,7 @@ from pyinfra.operations import apt, server
 
 from operations import sudo
 from stack.desired import download_env
-from stack.plan import Plan, as_request
+from stack.plan import Plan
 from stack.site import ROOT
 from stack.transport import piped
 
@@ -51,13 +51,9 @@ def nothing() -> Generator[StringCommand, None, None]:
 def provision(plan: Plan) -> None:
     """Trust, packages, user, folders and our programs: only what the look found missing."""
     env = download_env(plan.desired.site.settings.network)
-    if plan.trusted:
+    for path, file in plan.trusted.items():
         # Not with files.put: that goes through a file in /tmp whose name anybody on the host can foretell.
-        put(
-            name=f"Put {', '.join(plan.trusted)}",
-            _sudo=True,
-            _stdin=told({"directories": {}, "files": as_request(plan.trusted), "logs": {}, "then": []}),
-        )
+        write(path=path, content=file.content, name=f"Put {path}", _sudo=True, _stdin=[file.content])
     if plan.packages:
         apt.packages(
             name=f"Install {', '.join(plan.packages)}",
@@ -73,12 +69,18 @@ def provision(plan: Plan) -> None:
         user = plan.desired.site.catalogue.user
         server.user(name=f"Add user {user}", user=user, shell="/bin/bash", create_home=True, _sudo=True)
     if plan.put:
-        put(name="Install folders and host programs", _sudo=True, _stdin=told(plan.put))
+        put(
+            name="Install folders and host programs",
+            _sudo=True,
+            _stdin=[json.dumps((ROOT / "host" / "put.py").read_text()), json.dumps(plan.put)],
+        )
 
 
-def told(request: dict[str, Any]) -> list[str]:
-    """What host/put.py reads: itself, then what to write."""
-    return [json.dumps((ROOT / "host" / "put.py").read_text()), json.dumps(request)]
+@operation(is_idempotent=False)
+def write(path: str, content: str) -> Generator[StringCommand, None, None]:
+    """Write what stands on stdin, to the byte, on a host that may not have Python yet."""
+    size = len(content.encode())
+    yield StringCommand(f"head -c {size} | install -D -m 644 /dev/stdin {shlex.quote(path)}")
 
 
 @operation(is_idempotent=False)

@@ -124,9 +124,9 @@ def test_drop_ins_strange_units_and_files_are_found(tmp_path: Path, monkeypatch:
         (units / path).touch()
     for name in ("quantlab-a.service", "quantlab-b.service", "other.service"):
         (units / name).touch()
-    env.mkdir()
-    (env / "a.env").touch()
-    (env / "b.env").touch()
+    (env / "credentials").mkdir(parents=True)
+    for name in ("a.env", "b.env", "credentials/quantlab-a.A", "credentials/quantlab-gone.B"):
+        (env / name).touch()
     monkeypatch.setattr(survey, "PLACES", [str(units)])
     monkeypatch.setattr(survey, "UNITS", units)
     monkeypatch.setattr(survey, "ENV", env)
@@ -134,7 +134,7 @@ def test_drop_ins_strange_units_and_files_are_found(tmp_path: Path, monkeypatch:
     found = survey.strange_units({"quantlab-a.service"}, "k")
     names = [Path(one["path"]).relative_to(units).as_posix() for one in found]
     assert names == ["quantlab-a.service.d/x.conf", "quantlab-b.service"]
-    ours: dict[str, Any] = {"files": {str(env / "a.env"): []}}
-    (stray,) = survey.strange_files(ours, {"programs": []})
-    assert stray["path"] == str(env / "b.env")
-    assert set(stray) == {"path", "changed"}  # nothing of what it holds
+    ours: dict[str, Any] = {"files": {str(env / "a.env"): [], str(env / "credentials" / "quantlab-a.A"): []}}
+    strays = survey.strange_files(ours, {"programs": []})
+    assert [one["path"] for one in strays] == [f"{env}/b.env", f"{env}/credentials/quantlab-gone.B"]
+    assert {key for stray in strays for key in stray} == {"path", "changed"}  # nothing of what they hold
