@@ -116,9 +116,16 @@ class Renderer:
         try:
             return TEMPLATES.get_template(template).render(context)
         except UndefinedError as error:
-            raise Refused(f"templates/{template}: {error.message}") from None
-        except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
-            raise Refused(f"templates/{template}: {type(error).__name__}: {error}") from None
+            raise Refused(f"templates/{template}: {self._veiled(error)}") from None
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+            raise Refused(f"templates/{template}: {type(error).__name__}: {self._veiled(error)}") from None
+
+    def _veiled(self, error: Exception) -> str:
+        """What an error says, without the secrets that it may quote."""
+        text = str(error)
+        for name, value in self.secrets.items():
+            text = text.replace(str(value), f"[{name}]").replace(repr(value)[1:-1], f"[{name}]")
+        return text
 
     def unit(self, template: str, program: Program | None, **more: Any) -> File:
         context = {"catalogue": self.site.catalogue, "service": program, **more}

@@ -8,6 +8,7 @@ from pathlib import Path
 import look
 import prepare
 import store
+import tree
 from common import RELEASES, Failed, run
 
 from doctor.kinds import Evidence
@@ -50,11 +51,10 @@ def lost(seen: Observed, program: Program | None) -> Evidence | None:
 
 def damaged(seen: Observed, program: Program) -> Evidence | None:
     """What of the program's own code is not as its commit has it."""
-    tree, commit, paths = str(seen.code), seen.manifest["commit"], program.told["paths"]
-    git = ["git", "-c", "safe.directory=*", "-C", tree]
-    status = look.output(*git, "status", "--porcelain", "--untracked-files=no", "--", *paths)
-    head = look.output(*git, "rev-parse", "HEAD").strip()
-    words = {"reset": f"sudo -u {seen.request['user']} git -C {tree} reset --hard {commit}"}
+    code, commit, paths = seen.code, seen.manifest["commit"], program.told["paths"]
+    status = tree.git(code, "status", "--porcelain", "--untracked-files=no", "--", *paths)
+    head = tree.git(code, "rev-parse", "HEAD")
+    words = {"reset": f"sudo -u {seen.request['user']} git -C {code} reset --hard {commit}"}
     if status:
         lines = [f"{line[3:]} ({line[:2].strip()})" for line in status.splitlines()]
         return Evidence(", ".join(lines), words=words)

@@ -183,6 +183,9 @@ def test_a_secret_for_the_core_s_dotenv_is_refused_by_name() -> None:
         ("X={{ 1 / 0 }}", "ZeroDivisionError"),
         ("X={{ broken", "TemplateSyntaxError"),
         ("{% include 'nothing.j2' %}", "TemplateNotFound"),
+        ("X={{ secret.REPLAYD_TOKEN.encode('nothing') }}", "LookupError"),
+        ("X={{ {}[secret.REPLAYD_TOKEN].y }}", "has no attribute '[REPLAYD_TOKEN]'"),
+        ("{% include secret.REPLAYD_TOKEN %}", "TemplateNotFound: '[REPLAYD_TOKEN]'"),
     ],
 )
 def test_a_wrong_template_is_named(
@@ -197,6 +200,7 @@ def test_a_wrong_template_is_named(
     (found,) = caught.value.reasons
     assert found.startswith("templates/env/labeld.env.j2: ")
     assert reason in found
+    assert "made-up" not in found
 
 
 def test_what_tracebacks_print_shows_no_content() -> None:
