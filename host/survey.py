@@ -75,9 +75,11 @@ def strange_units(known: set[str], key: str) -> list[dict[str, Any]]:
 
 
 def strange_files(manifest: dict[str, Any], request: dict[str, Any]) -> list[dict[str, Any]]:
-    """Env files that no service reads, programs that no deploy put there; without their content."""
-    ours = {*manifest.get("files", {}), *request["programs"], str(PROGRAMS / "__pycache__")}
-    paths = [path for folder in (ENV, PROGRAMS) if folder.is_dir() for path in sorted(folder.iterdir())]
+    """Env files and secrets that no service reads, programs that no deploy put there; not what they hold."""
+    ours = {*manifest.get("files", {}), *request["programs"], *request["folders"]}
+    ours.add(str(PROGRAMS / "__pycache__"))
+    places = [folder for folder in (ENV, ENV / "credentials", PROGRAMS) if folder.is_dir()]
+    paths = [path for folder in places for path in sorted(folder.iterdir())]
     return [{"path": str(p), "changed": compare.changed(p)} for p in paths if str(p) not in ours]
 
 

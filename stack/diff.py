@@ -26,6 +26,8 @@ def wanted(path: str, file: File, key: str) -> Held:
     """A rendered file, told as the host tells its own."""
     if path.endswith(".env"):
         return {"variables": assignments(file.content, key)}
+    if "/credentials/" in path:
+        return {"size": len(file.content.encode())}
     return {"text": file.content}
 
 
@@ -39,7 +41,7 @@ def changes(before: Held, after: Held, key: str) -> list[str]:
         return variables((before or {}).get("variables", {}), (after or {}).get("variables", {}))
     for side in (before, after):
         if side and "text" not in side:
-            return ["too large or binary: no diff"]
+            return ["secret, too large or binary: no diff"]
     return unified((before or {}).get("text", ""), (after or {}).get("text", ""), key)
 
 

@@ -55,6 +55,6 @@ def test_a_known_secret_is_hidden_wherever_it_stands() -> None:
 def test_links_and_large_files_are_said_only() -> None:
     text = {"text": "x"}
     assert changes(text, {"link": "/dev/null"}, KEY) == ["is a link to /dev/null"]
-    assert changes(text, {"size": 10_000_000}, KEY) == ["too large or binary: no diff"]
+    assert changes(text, {"size": 10_000_000}, KEY) == ["secret, too large or binary: no diff"]
     long = unified("", "\n".join(map(str, range(500))), KEY)
     assert long[-1] == "… 441 lines more"

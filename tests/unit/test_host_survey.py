@@ -88,6 +88,7 @@ def test_an_edited_env_file_leaves_the_host_as_hashes(release: Path, monkeypatch
         ("units/x.service", b"[Service]\n", "text"),
         ("etc/quantlab/x.env.bak", b"TOKEN=s3cr3t-value\n", "variables"),
         ("core/.env", b"TOKEN=s3cr3t-value\n", "variables"),
+        ("etc/quantlab/credentials/x.TOKEN", b"s3cr3t-value=2\n", "size"),
         ("units/large.service", b"x" * (compare.LARGEST + 1), "size"),
         ("units/binary.service", b"\xff\xfe\x00", "size"),
     ],
@@ -135,6 +136,8 @@ def test_drop_ins_strange_units_and_files_are_found(tmp_path: Path, monkeypatch:
     names = [Path(one["path"]).relative_to(units).as_posix() for one in found]
     assert names == ["quantlab-a.service.d/x.conf", "quantlab-b.service"]
     ours: dict[str, Any] = {"files": {str(env / "a.env"): []}}
-    (stray,) = survey.strange_files(ours, {"programs": []})
-    assert stray["path"] == str(env / "b.env")
-    assert set(stray) == {"path", "changed"}  # nothing of what it holds
+    (env / "credentials").mkdir()
+    (env / "credentials" / "a.TOKEN").touch()
+    strays = survey.strange_files(ours, {"programs": [], "folders": [str(env / "credentials")]})
+    assert [stray["path"] for stray in strays] == [str(env / "b.env"), str(env / "credentials" / "a.TOKEN")]
+    assert {*strays[0]} == {"path", "changed"}  # nothing of what it holds
