@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +23,7 @@ def show() -> int:
     """Exit code 0: every host that has one of the services told its lines."""
     site, wanted, text = load_site(), load(), os.environ.get("SINCE")
     names = [program.name for program in asked(site.catalogue.programs, os.environ.get("SERVICE", ""))]
-    start, follow = since(text, datetime.now(UTC)) if text else None, given("FOLLOW")
+    start, follow = max(0.0, since(text, datetime.now(UTC))) if text else None, given("FOLLOW")
     most = number(os.environ.get("LINES"), MOST if text else 10 if follow else 100)
     homes = [n for n in site.chosen(os.environ.get("LIMIT")) if sources(wanted[n], names)]
     if not homes:
@@ -46,8 +47,8 @@ def show() -> int:
 
 
 def number(text: str | None, otherwise: int) -> int:
-    if text and (not text.isdecimal() or int(text) == 0):
-        raise Refused(f"LINES={text}: a number of lines, from 1 up")
+    if text and not re.fullmatch(r"0*[1-9]\d{0,6}", text, re.ASCII):
+        raise Refused(f"LINES={text}: a number of lines, from 1 to 9999999")
     return int(text or otherwise)
 
 
