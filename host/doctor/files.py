@@ -44,7 +44,8 @@ def lost(seen: Observed, program: Program | None) -> Evidence | None:
         if seen.live:
             store.whole(seen.live)
     except Failed as failed:
-        return Evidence(str(failed).partition(";")[0])
+        manifest = f"{RELEASES}/{seen.live}/manifest.json"
+        return Evidence(str(failed).partition(";")[0], words={"manifest": manifest})
     return None
 
 

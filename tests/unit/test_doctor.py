@@ -183,3 +183,12 @@ def test_a_bare_host_is_asked_for_the_rest_later() -> None:
 def test_a_refusal_says_what_mends_it() -> None:
     assert told("s3-bucket", "x has no bucket y")[0] == "there is no such bucket: x has no bucket y"
     assert Evidence("x").mend == ""
+
+
+def test_the_release_that_is_not_whole_is_the_one_that_goes() -> None:
+    """Not the older one, whose catalogue says what should be here."""
+    seen = observed.Observed.__new__(observed.Observed)
+    seen.live = "20260101-000000-0000000"
+    lost = files.lost(seen, None)
+    assert lost is not None
+    assert lost.words == {"manifest": f"/opt/quantlab/releases/{seen.live}/manifest.json"}
