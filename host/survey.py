@@ -142,7 +142,7 @@ def unlike(pid: str, service: dict[str, Any]) -> list[str]:
     given = dict(line.split("=", 1) for line in raw if "=" in line)
     files = [Path(path) for path in service["files"] if path.endswith(".env") and Path(path).is_file()]
     said = {}
-    for line in (line for file in files for line in file.read_text().splitlines()):
+    for line in (line for file in files for line in file.read_text(errors="replace").splitlines()):
         if match := re.fullmatch(
             r"([A-Za-z_]\w*)='([^'\\]*)'", line
         ):  # as we write them; others are drift anyway

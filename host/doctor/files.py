@@ -13,7 +13,7 @@ from common import RELEASES, Failed, run
 
 from doctor.kinds import Evidence
 from doctor.machine import mount_of
-from doctor.observed import Observed, Program
+from doctor.observed import Observed, Program, read
 
 RUNTIMES = {"node": ("/usr/bin/node", "nodejs"), "python": ("/usr/bin/python3", "python3-minimal")}
 
@@ -45,7 +45,8 @@ def lost(seen: Observed, program: Program | None) -> Evidence | None:
         if seen.live:
             store.whole(seen.live)
     except Failed as failed:
-        return Evidence(str(failed).partition(";")[0])
+        manifest = f"{RELEASES}/{seen.live}/manifest.json"
+        return Evidence(str(failed).partition(";")[0], words={"manifest": manifest})
     return None
 
 
@@ -115,7 +116,9 @@ def no_dependencies(seen: Observed, program: Program) -> Evidence | None:
 
 
 def env_missing(seen: Observed, program: Program) -> Evidence | None:
-    return None if os.path.lexists(program.env_file) else Evidence(f"{program.env_file} is not there")
+    secrets = program.credentials(read(program.env_file)).values()
+    gone = [path for path in (str(program.env_file), *secrets) if not os.path.lexists(path)]
+    return Evidence(f"{', '.join(gone)} is not there") if gone else None
 
 
 def env_unreadable(seen: Observed, program: Program) -> Evidence | None:

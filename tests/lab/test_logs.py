@@ -90,7 +90,7 @@ def test_what_cannot_be_meant_is_refused(host: Machine) -> None:
     for arguments, reason in (
         ("SERVICE=nosuch", "SERVICE=nosuch: no service nosuch; there are: replayd, collector,"),
         ("SINCE=soon", "SINCE=soon: no time; write '10 min ago'"),
-        ("LINES=0", "LINES=0: must be a number, from 1 up"),
+        ("LINES=0", "LINES=0: must be a number, from 1 up to nine digits"),
         ("LIMIT=nosuch", "LIMIT=nosuch: nosuch is no host or role"),
     ):
         result = run("make", "--silent", "logs", arguments)

@@ -141,7 +141,7 @@ def test_the_variables_of_the_contract_are_there() -> None:
 
 
 def test_a_secret_that_an_env_file_cannot_carry_becomes_a_credential() -> None:
-    alone, token = site(), 'it\'s \\ "so"\nand so'
+    alone, token = site(), 'it\'s \\ "so" and so'
     host = desired(alone, alone.host("one"), {**secrets(alone.catalogue), "STRATEGYD_TOKEN": token})
     users = {f"/etc/quantlab/{name}.env": name for name in ("strategyd", "backtestd", "worker", "console")}
     for path, file in host.files.items():
@@ -160,6 +160,16 @@ def test_a_secret_that_an_env_file_cannot_carry_becomes_a_credential() -> None:
     assert probe.endswith(f" --path /health --status 200 --auth-file {place}")
     (strategyd,) = (s for s in host.services if s.name == "strategyd")
     assert place in unit_files(strategyd, host.files)  # a new value restarts it
+
+
+@pytest.mark.parametrize("token", ["two\nlines", "a\ttab", "e\u0301"])
+def test_a_token_that_no_header_carries_is_refused_by_name(token: str) -> None:
+    alone = site()
+    with pytest.raises(Refused) as refused:
+        desired(alone, alone.host("one"), {**secrets(alone.catalogue), "STRATEGYD_TOKEN": token})
+    assert refused.value.reasons == (
+        "secrets: STRATEGYD_TOKEN: an HTTP header carries printable ASCII alone",
+    )
 
 
 def test_a_secret_for_the_core_s_dotenv_is_refused_by_name() -> None:
