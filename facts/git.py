@@ -10,19 +10,16 @@ from typing import Any
 
 from stack.errors import Refused
 
-REMOTE = ("clone", "ls-remote")
-
 
 def git(*arguments: str, cwd: str | None = None, config: Iterable[str] = (), timeout: float = 60) -> str:
     """What a git command prints. Raises Refused with its last line."""
     env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
     who: dict[str, Any] = {"cwd": cwd}
     options = list(config)
-    if user := puller():
+    if user := puller():  # what a clone of its holds and says is read with no more rights than its own
         options.append("safe.directory=*")
-        if arguments[0] in REMOTE:  # its keys open the remote, and what comes from there is read as no more
-            env["HOME"] = user.pw_dir
-            who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": "/"}
+        env["HOME"] = user.pw_dir
+        who |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": cwd or "/"}
     command = ["git", *(word for option in options for word in ("-c", option)), *arguments]
     try:
         done: subprocess.CompletedProcess[str] = subprocess.run(
@@ -37,7 +34,7 @@ def git(*arguments: str, cwd: str | None = None, config: Iterable[str] = (), tim
 
 
 def puller() -> pwd.struct_passwd | None:
-    """On a host that pulls: the user who reads the remote."""
+    """On a host that pulls, where all else is root's: the user who reads the remote."""
     name = os.environ.get("QUANTLAB_GIT_AS")
     return pwd.getpwnam(name) if name else None
 

@@ -15,3 +15,4 @@ else:
     globals().update({_k: _v for _k, _v in _lab.items() if not _k.startswith("_")})
     segment_seconds = float(_os.environ.get("BENCH_VALUE") or 2)  # the value that the case "env" changes
     feed_url = f"sim://market?seed=1&rate={_os.environ.get('BENCH_RATE') or 20}"
+    del _lab  # as in lab.py

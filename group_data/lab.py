@@ -28,3 +28,4 @@ else:
     # Tests of the dead-man switch need not wait for as long as an operator would.
     revert_after = int(_os.environ.get("REVERT_AFTER") or 180)
     network = {"ca_certificates": tuple(_Path(file) for file in _lab.ca_certificates)}
+    del _lab  # pyinfra takes it for data of the hosts, which it could not print

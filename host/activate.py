@@ -3,18 +3,19 @@
 A deploy, a rollback and a dead-man's revert all come through here.
 """
 
+import contextlib
 import filecmp
 import grp
 import pwd
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pending
 import store
 import tree
-from common import RELEASES, UNITS, Failed, link, link_shared, part, run, show, stage
+from common import RELEASES, UNITS, Failed, link, link_shared, part, pinned, run, show, stage
 
 GUARDS = [f"quantlab-{name}" for name in ("deadman.timer", "deadman.service")]
 GUARDS += ["quantlab-early-boot.service", "quantlab-late-boot.service"]
@@ -56,8 +57,9 @@ def switch(target: str, cause: dict[str, Any]) -> list[str]:
         for path in changed:
             mode, owner, group = manifest["files"][path][1:]
             content = store.staged(target, path).read_text()
-            stage(store.place(target, path), content, int(mode, 8), owner, group)
-    except OSError as error:  # a full disk: found out before anything was changed
+            with placed(target, path) as place:
+                stage(place, content, int(mode, 8), owner, group)
+    except (Failed, OSError) as error:  # a full disk: found out before anything was changed
         clean(store.place(target, path) for path in changed)
         if earlier:
             pending.save(earlier)
@@ -71,6 +73,18 @@ def switch(target: str, cause: dict[str, Any]) -> list[str]:
     marker["starts"] = [s["name"] for s in manifest["services"] if must_start(s, marker["stale"])]
     pending.save(marker)
     return list(marker["starts"])
+
+
+@contextlib.contextmanager
+def placed(release: str, path: str) -> Iterator[Path]:
+    """Where to write a file of a release, also when that is in the tree of the services' user."""
+    place, code = store.place(release, path), RELEASES / release / "code"
+    if not place.is_relative_to(code):
+        yield place
+        return
+    inner = place.relative_to(code)
+    with pinned(code, inner.parent, path) as folder:
+        yield folder / inner.name
 
 
 def origin(earlier: dict[str, Any] | None, live: str | None, target: str) -> str | None:
@@ -123,10 +137,11 @@ def replace(
     )
     if gone:
         run(["systemctl", "disable", "--now", *gone], what="removal of units that it has not")
-    for place in (store.place(manifest["id"], path) for path in changed):
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place)
-        part(place).replace(place)
+    for path in changed:
+        with placed(manifest["id"], path) as place:
+            if place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place)
+            part(place).replace(place)
     surplus = {path for other in others for path in other.get("files", {})} - set(manifest["files"])
     for path in surplus:
         Path(path).unlink(missing_ok=True)

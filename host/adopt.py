@@ -10,13 +10,13 @@ import os
 import pwd
 import shutil
 import time
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import look
 import store
 import tree
-from common import RELEASES, SHARED, Failed, link, run, show, write
+from common import RELEASES, SHARED, Failed, link, pinned, run, show, write
 
 NAME = "0-by-hand"
 
@@ -40,7 +40,7 @@ def adopt(request: dict[str, Any]) -> dict[str, Any]:
     )
     store.mark(NAME, "good")
     for path in request["shared"]:
-        share(code / path, SHARED / path, request["user"])
+        share(code, PurePath(path), request["user"])
     for path in request["data"]:
         run(["chown", "--recursive", f"{request['user']}:", path], what="ownership of the data")
     move(code, home / "code")
@@ -89,16 +89,21 @@ def manifest(
     }
 
 
-def share(place: Path, kept: Path, user: str) -> None:
+def share(code: Path, path: PurePath, user: str) -> None:
     """Move runs and logs to where they outlive releases, and leave a link. Services may be writing them."""
-    account = pwd.getpwnam(user)
-    if place.is_symlink() or not place.exists():
+    if (code / path).is_symlink() or not (code / path).exists():
         return
+    with pinned(code, path.parent, f"shared path {path}") as folder:
+        take(folder / path.name, SHARED / path, pwd.getpwnam(user))
+
+
+def take(place: Path, kept: Path, account: pwd.struct_passwd) -> None:
     if place.is_dir():
         kept.mkdir(parents=True, exist_ok=True)
         while True:
-            for entry in place.iterdir():
-                shutil.move(entry, kept / entry.name)
+            with pinned(place, PurePath(), str(kept)) as folder:
+                for entry in folder.iterdir():
+                    shutil.move(entry, kept / entry.name)
             try:
                 place.rmdir()
                 break
@@ -106,14 +111,18 @@ def share(place: Path, kept: Path, user: str) -> None:
                 if error.errno != errno.ENOTEMPTY:
                     raise
         link(place, kept)
-        for path in kept.rglob("*"):
-            os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+        owner = f"{account.pw_uid}:{account.pw_gid}"
+        run(
+            ["chown", "--recursive", "--no-dereference", owner, str(kept)], what="ownership of what is shared"
+        )
     else:
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(place, kept)  # whoever writes to it goes on writing to the same file
         link(place, kept)
-        os.chown(kept, account.pw_uid, grp.getgrnam("adm").gr_gid)
-        kept.chmod(0o640)
+        held = os.open(kept, os.O_RDONLY | os.O_NOFOLLOW)
+        os.fchown(held, account.pw_uid, grp.getgrnam("adm").gr_gid)
+        os.fchmod(held, 0o640)
+        os.close(held)
 
 
 def move(code: Path, place: Path) -> None:

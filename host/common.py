@@ -1,12 +1,14 @@
 """Paths, small files and subprocesses that the host programs share."""
 
+import contextlib
 import grp
 import json
 import os
 import pwd
 import shutil
 import subprocess
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePath
 from typing import Any
 
 BASE = Path("/opt/quantlab")
@@ -72,19 +74,37 @@ def link(path: Path, target: Path) -> None:
     fresh.replace(path)
 
 
-def link_shared(paths: list[str], code: Path) -> None:
-    """Runs and logs outlive releases: they lie outside, and each release's tree links to them.
+@contextlib.contextmanager
+def pinned(code: Path, folder: PurePath, what: str) -> Iterator[Path]:
+    """A folder of a code tree, made if it is missing, by a name that goes on meaning it.
 
-    Raises Failed when a link in the tree leads out of it: what lies there is not ours to remove.
+    The tree is the services' user's, who may put a link in its place between root's look and root's write:
+    so it is held by a descriptor. Raises Failed when a link in the tree leads out of it.
     """
-    for path in paths:
-        place = code / path
-        if not (folder := place.parent.resolve()).is_relative_to(code.resolve()):
-            raise Failed(f"shared path {path}: a link in the code leads out of the tree, to {folder}")
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        link(place, SHARED / path)
+    tree = code.resolve()
+    held = os.open(code, os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        for part in folder.parts:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, dir_fd=held)
+            inner = os.open(part, os.O_DIRECTORY, dir_fd=held)
+            os.close(held)
+            held = inner
+            if not (where := Path(f"/proc/self/fd/{held}").readlink()).is_relative_to(tree):
+                raise Failed(f"{what}: a link in the code leads out of the tree, to {where}")
+        yield Path(f"/proc/self/fd/{held}")
+    finally:
+        os.close(held)
+
+
+def link_shared(paths: list[str], code: Path) -> None:
+    """Runs and logs outlive releases: they lie outside, and each release's tree links to them."""
+    for path in map(PurePath, paths):
+        with pinned(code, path.parent, f"shared path {path}") as folder:
+            place = folder / path.name
+            if place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place)
+            link(place, SHARED / path)
 
 
 def run(

@@ -7,6 +7,7 @@ each other by the kernel (`alone`), so that no lock that ran out can let two of 
 import contextlib
 import fcntl
 import json
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -17,13 +18,15 @@ from common import STATE, Failed, read_json, write
 from pending import boot, uptime
 
 LOCK = STATE / "lock.json"
+MUTEX = Path("/run/quantlab.mutex")
 SECONDS = 600  # between two steps of a run; a step itself, however long, is alone on the host
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """Wait for any other step on this host to end, and keep others waiting."""
-    with Path("/run/quantlab.mutex").open("w") as file:
+    with MUTEX.open("w") as file:
+        os.fchmod(file.fileno(), 0o600)  # whoever can open it can hold it, and the dead-man switch with it
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -1,5 +1,6 @@
 """Takes secrets out of what a service has printed, before it goes on screens and into the history."""
 
+import json
 from pathlib import Path
 
 import store
@@ -13,10 +14,18 @@ def masked(text: str) -> str:
     names = {name for manifest in manifests for name in manifest.get("catalogue", {}).get("secrets", [])}
     found: dict[str, str] = {}
     for file in ENV_FILES.glob("*.env"):
-        for line in file.read_text(errors="replace").splitlines():
-            name, _, value = line.partition("=")
-            if name in names and len(value.strip("'")) > 3:
-                found[value.strip("'")] = name
+        pairs = (line.partition("=") for line in file.read_text(errors="replace").splitlines())
+        found |= {value.strip("'"): name for name, _, value in pairs if name in names}
+    for file in ENV_FILES.glob(
+        "credentials/*"
+    ):  # what an env file cannot carry; programs print it as JSON, too
+        value, name = file.read_text(errors="replace"), file.name.rpartition(".")[2]
+        found |= {
+            value: name,
+            json.dumps(value)[1:-1]: name,
+            json.dumps(value, ensure_ascii=False)[1:-1]: name,
+        }
     for value in sorted(found, key=len, reverse=True):  # one may be part of another
-        text = text.replace(value, f"[{found[value]}]")
+        if len(value) > 3:
+            text = text.replace(value, f"[{found[value]}]")
     return text

@@ -139,8 +139,11 @@ def check_out(request: dict[str, Any], code: Path) -> None:
     git(request, "config", f"branch.{branch}.merge", f"refs/heads/{branch}", cwd=code)
     ours = request["shared"] + request["generated"]
     ours += [f"{item['path']}/{folder}" for item in request["builds"] for folder in BUILT.values()]
-    exclude = code / ".git" / "info" / "exclude"
+    exclude = code.with_name(
+        "exclude"
+    )  # beside the tree: what is root's is not written into another's folder
     exclude.write_text("".join(f"/{path}\n" for path in ours))
+    git(request, "config", "core.excludesFile", str(exclude), cwd=code)
 
 
 def build(request: dict[str, Any], code: Path, item: dict[str, Any]) -> str:
@@ -148,7 +151,7 @@ def build(request: dict[str, Any], code: Path, item: dict[str, Any]) -> str:
 
     Returns the key that they depend on: lock file, folder and runtime version.
     """
-    node = item["runtime"] == "node"
+    node, user = item["runtime"] == "node", request["user"]
     where, folder = code / item["path"], BUILT[item["runtime"]]
     lock = where / ("package-lock.json" if node else "requirements.txt")
     if not lock.exists():
@@ -157,10 +160,11 @@ def build(request: dict[str, Any], code: Path, item: dict[str, Any]) -> str:
     key = dependencies(item["path"], version, lock.read_bytes(), item["scripts"])
     found = reusable(item["path"], folder, key)
     if found and found.parts:
-        run(["cp", "--archive", "--link", str(found), str(where / folder)], what="reuse of dependencies")
+        copy = ["cp", "--archive", "--link", str(found), str(where / folder)]
+        run(copy, what="reuse of dependencies", user=user, group=STRANGERS)
     if found is not None:
         return key
-    what, user = f"build of {item['path']}", request["user"]
+    what = f"build of {item['path']}"
     if node:
         npm = ["npm", "ci", "--omit=dev", "--no-audit", "--no-fund"]
         npm += [] if item["scripts"] else ["--ignore-scripts"]

@@ -24,6 +24,8 @@ def http_reason(port: int, path: str, status: int, token: str | None) -> str | N
         body = answer.read(300).decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
         return f"GET :{port}{path}: {error}"
+    except ValueError:  # whose words would show the token
+        return f"GET :{port}{path}: its token holds what HTTP cannot carry"
     finally:
         connection.close()
     return None if answer.status == status else f"GET :{port}{path}: {answer.status} {body.strip()}"

@@ -4,11 +4,11 @@ Sent over stdin like the look, with the programs that it uses: those that lie on
 """
 
 import contextlib
+import functools
 import grp
 import os
 import pwd
 import re
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import activate
 import compare
 import look
 import store
+import tree
 from common import RELEASES, UNITS
 
 PLACES = [f"{root}/systemd/system" for root in ("/etc", "/run", "/usr/local/lib", "/usr/lib")]
@@ -40,7 +41,7 @@ def survey(request: dict[str, Any]) -> dict[str, Any]:
         "strange_units": strange_units(known, request["key"]),
         "strange_files": strange_files(manifest, request),
         "copies": damaged(name, manifest),
-        "checkout": checkout(manifest, request["user"]) if manifest and seen["user"] else None,
+        "checkout": checkout(manifest) if manifest and seen["user"] else None,
         "processes": processes(manifest, states),
         "account": account(request["user"]),
         "sockets": sockets(request),
@@ -89,19 +90,10 @@ def damaged(name: str | None, manifest: dict[str, Any]) -> list[str]:
     return [str(s) for path, s in staged.items() if look.described(str(s)) != manifest["files"][path]]
 
 
-def checkout(manifest: dict[str, Any], user: str) -> dict[str, Any]:
-    """What git says of the live code, asked as the user whose it is: the tree's own settings run programs."""
-    code, account = RELEASES / manifest["id"] / "code", pwd.getpwnam(user)
-
-    def git(*arguments: str) -> str:
-        command = ["git", "--no-optional-locks", "-c", "core.quotePath=false", "-C", str(code), *arguments]
-        who: dict[str, Any] = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-        env = {"PATH": os.environ["PATH"], "HOME": account.pw_dir, "LC_ALL": "C.UTF-8"}
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", env=env, cwd="/", **who
-        )
-        return str(done.stdout)
-
+def checkout(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What git says of the live code."""
+    code = RELEASES / manifest["id"] / "code"
+    git = functools.partial(tree.git, code)
     commit = manifest["commit"]
     head = git("rev-parse", "HEAD").strip()
     lines = [
@@ -150,7 +142,7 @@ def unlike(pid: str, service: dict[str, Any]) -> list[str]:
     given = dict(line.split("=", 1) for line in raw if "=" in line)
     files = [Path(path) for path in service["files"] if path.endswith(".env") and Path(path).is_file()]
     said = {}
-    for line in (line for file in files for line in file.read_text().splitlines()):
+    for line in (line for file in files for line in file.read_text(errors="replace").splitlines()):
         if match := re.fullmatch(
             r"([A-Za-z_]\w*)='([^'\\]*)'", line
         ):  # as we write them; others are drift anyway

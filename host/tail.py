@@ -21,7 +21,9 @@ def stamp(text: str) -> float | None:
         at = datetime.fromisoformat(found[0].replace(",", ".")) if found else None
     except ValueError:
         return None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() if at else None
+    if at is None or not 1970 <= at.year < 9999:  # no time that anybody logged at, or could be shown
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 class Tail:

@@ -24,6 +24,7 @@ def question(desired: Desired, run: str = "compare.compare") -> Question:
         "runtimes": ["python3" if name == "python" else name for name in sorted(runtimes)],
         "every_port": [s.port for s in desired.site.catalogue.services if s.port],
         "programs": list(desired.programs),
+        "folders": list(desired.directories),
     }
     command = f"if command -v python3 >/dev/null; then {piped()}; else {BARE}; fi"
     return Question(command, "\n".join(sent(run, asked)))

@@ -22,7 +22,7 @@ def show() -> int:
     """Exit code 0: every host that has one of the services told its lines."""
     site, wanted, text = load_site(), load(), os.environ.get("SINCE")
     names = [program.name for program in asked(site.catalogue.programs, os.environ.get("SERVICE", ""))]
-    start, follow = since(text, datetime.now(UTC)) if text else None, given("FOLLOW")
+    start, follow = max(0.0, since(text, datetime.now(UTC))) if text else None, given("FOLLOW")
     most = number("LINES", MOST if text else 10 if follow else 100)
     homes = [n for n in site.chosen(os.environ.get("LIMIT")) if sources(wanted[n], names)]
     if not homes:

@@ -35,8 +35,8 @@ def given(name: str) -> bool:
 def number(name: str, otherwise: int) -> int:
     """A number from 1 up, as in COUNT=20."""
     text = os.environ.get(name) or str(otherwise)
-    if not (text.isascii() and text.isdecimal()) or int(text) == 0:
-        raise Refused(f"{name}={text}: must be a number, from 1 up")
+    if not (text.isascii() and text.isdecimal() and len(text) < 10) or int(text) == 0:
+        raise Refused(f"{name}={text[:20]}: must be a number, from 1 up to nine digits")
     return int(text)
 
 

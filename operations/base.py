@@ -1,13 +1,13 @@
 """What a host needs before it can hold a release."""
 
 import json
+import shlex
 import socket
 from collections.abc import Generator
-from io import StringIO
 
 from pyinfra import host, logger
 from pyinfra.api import Host, State, StringCommand, operation
-from pyinfra.operations import apt, files, server
+from pyinfra.operations import apt, server
 
 from operations import sudo
 from stack.desired import download_env
@@ -52,7 +52,8 @@ def provision(plan: Plan) -> None:
     """Trust, packages, user, folders and our programs: only what the look found missing."""
     env = download_env(plan.desired.site.settings.network)
     for path, file in plan.trusted.items():
-        files.put(name=f"Put {path}", src=StringIO(file.content), dest=path, mode="644", _sudo=True)
+        # Not with files.put: that goes through a file in /tmp whose name anybody on the host can foretell.
+        write(path=path, content=file.content, name=f"Put {path}", _sudo=True, _stdin=[file.content])
     if plan.packages:
         apt.packages(
             name=f"Install {', '.join(plan.packages)}",
@@ -73,6 +74,13 @@ def provision(plan: Plan) -> None:
             _sudo=True,
             _stdin=[json.dumps((ROOT / "host" / "put.py").read_text()), json.dumps(plan.put)],
         )
+
+
+@operation(is_idempotent=False)
+def write(path: str, content: str) -> Generator[StringCommand, None, None]:
+    """Write what stands on stdin, to the byte, on a host that may not have Python yet."""
+    size = len(content.encode())
+    yield StringCommand(f"head -c {size} | install -D -m 644 /dev/stdin {shlex.quote(path)}")
 
 
 @operation(is_idempotent=False)

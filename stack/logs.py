@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from stack.errors import Refused
 
 UNITS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 UNITS |= {"d": 86400, "day": 86400, "w": 604800, "week": 604800}
-CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
 
 
@@ -98,12 +99,18 @@ def clipped(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
+def finite(text: str) -> float | str:
+    """JSON that we print ourselves has no infinite numbers."""
+    value = float(text)
+    return value if math.isfinite(value) else text
+
+
 def line(host: str, told: str) -> Line:
     """What a host told of a line: [time, program, text]."""
     at, program, text = json.loads(told)
     try:
-        value = json.loads(text)
-    except ValueError:
+        value = json.loads(text, parse_constant=str, parse_float=finite)
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict) or not isinstance(value.get("message"), str):
         return Line(at, host, program, "", text, {})

@@ -116,9 +116,16 @@ class Renderer:
         try:
             return TEMPLATES.get_template(template).render(context)
         except UndefinedError as error:
-            raise Refused(f"templates/{template}: {error.message}") from None
-        except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
-            raise Refused(f"templates/{template}: {type(error).__name__}: {error}") from None
+            raise Refused(f"templates/{template}: {self._veiled(error)}") from None
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+            raise Refused(f"templates/{template}: {type(error).__name__}: {self._veiled(error)}") from None
+
+    def _veiled(self, error: Exception) -> str:
+        """What an error says, without the secrets that it may quote."""
+        text = str(error)
+        for name, value in self.secrets.items():
+            text = text.replace(str(value), f"[{name}]").replace(repr(value)[1:-1], f"[{name}]")
+        return text
 
     def unit(self, template: str, program: Program | None, **more: Any) -> File:
         context = {"catalogue": self.site.catalogue, "service": program, **more}
@@ -144,11 +151,19 @@ class Renderer:
             found[place] = File(text, 0o644 if unit else 0o755)
         return found
 
+    def unsendable(self) -> list[str]:
+        """Tokens that no HTTP client could send: everybody who needs one would fail, the probe first."""
+        probes = [service.health.http for service in self.site.catalogue.services if service.health.http]
+        names = dict.fromkeys(probe.auth for probe in probes if probe.auth)
+        values = {name: self.secrets.get(name, "") for name in names}
+        bad = [name for name, value in values.items() if not (value.isascii() and value.isprintable())]
+        return [f"secrets: {name}: an HTTP header carries printable ASCII alone" for name in bad]
+
     def env_files(self) -> dict[str, File]:
         """Every file that holds settings: env files, credentials, the core's dotenv."""
         site, catalogue = self.site, self.site.catalogue
         files: dict[str, File] = {}
-        reasons: list[str] = []
+        reasons = self.unsendable()
         for program in (*site.services_on(self.host), *site.timers_on(self.host)):
             try:
                 text, kept = self.env(f"{program.env_file}.j2", program)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import mask
 from common import Failed
 
 from doctor.kinds import Cause, Evidence, Symptom
@@ -70,4 +71,4 @@ def veiled(seen: Observed, finding: dict[str, Any]) -> dict[str, Any]:
     text = finding["evidence"]
     for value in sorted(known, key=len, reverse=True):
         text = text.replace(value, "***")
-    return finding | {"evidence": text}
+    return finding | {"evidence": mask.masked(text)}  # credentials

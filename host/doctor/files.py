@@ -8,11 +8,12 @@ from pathlib import Path
 import look
 import prepare
 import store
+import tree
 from common import RELEASES, Failed, run
 
 from doctor.kinds import Evidence
 from doctor.machine import mount_of
-from doctor.observed import Observed, Program
+from doctor.observed import Observed, Program, read
 
 RUNTIMES = {"node": ("/usr/bin/node", "nodejs"), "python": ("/usr/bin/python3", "python3-minimal")}
 
@@ -44,17 +45,17 @@ def lost(seen: Observed, program: Program | None) -> Evidence | None:
         if seen.live:
             store.whole(seen.live)
     except Failed as failed:
-        return Evidence(str(failed).partition(";")[0])
+        manifest = f"{RELEASES}/{seen.live}/manifest.json"
+        return Evidence(str(failed).partition(";")[0], words={"manifest": manifest})
     return None
 
 
 def damaged(seen: Observed, program: Program) -> Evidence | None:
     """What of the program's own code is not as its commit has it."""
-    tree, commit, paths = str(seen.code), seen.manifest["commit"], program.told["paths"]
-    git = ["git", "-c", "safe.directory=*", "-C", tree]
-    status = look.output(*git, "status", "--porcelain", "--untracked-files=no", "--", *paths)
-    head = look.output(*git, "rev-parse", "HEAD").strip()
-    words = {"reset": f"sudo -u {seen.request['user']} git -C {tree} reset --hard {commit}"}
+    code, commit, paths = seen.code, seen.manifest["commit"], program.told["paths"]
+    status = tree.git(code, "status", "--porcelain", "--untracked-files=no", "--", *paths)
+    head = tree.git(code, "rev-parse", "HEAD")
+    words = {"reset": f"sudo -u {seen.request['user']} git -C {code} reset --hard {commit}"}
     if status:
         lines = [f"{line[3:]} ({line[:2].strip()})" for line in status.splitlines()]
         return Evidence(", ".join(lines), words=words)
@@ -115,7 +116,9 @@ def no_dependencies(seen: Observed, program: Program) -> Evidence | None:
 
 
 def env_missing(seen: Observed, program: Program) -> Evidence | None:
-    return None if os.path.lexists(program.env_file) else Evidence(f"{program.env_file} is not there")
+    secrets = program.credentials(read(program.env_file)).values()
+    gone = [path for path in (str(program.env_file), *secrets) if not os.path.lexists(path)]
+    return Evidence(f"{', '.join(gone)} is not there") if gone else None
 
 
 def env_unreadable(seen: Observed, program: Program) -> Evidence | None:

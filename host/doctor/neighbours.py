@@ -62,6 +62,8 @@ def get(where: str, path: str, token: str = "") -> int | str:
         return connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         return str(error) or type(error).__name__
+    except ValueError:  # whose words would show the token
+        return "its token holds what HTTP cannot carry"
     finally:
         connection.close()
 

@@ -40,6 +40,13 @@ class Program:
     def env_file(self) -> Path:
         return ENV / str(self.told["env_file"])
 
+    def credentials(self, env: dict[str, str]) -> dict[str, str]:
+        """The files of the secrets that its env file cannot carry, by variable."""
+        names = [
+            n.removesuffix("_FILE") for n, v in env.items() if v.startswith(f"/run/credentials/{self.unit}/")
+        ]
+        return {name: f"{ENV}/credentials/{self.told['unit']}.{name}" for name in names}
+
     @property
     def writes(self) -> list[str]:
         """Folders and logs that it has to write to."""
@@ -63,6 +70,10 @@ def read(path: Path) -> dict[str, str]:
         return variables(path.read_text())
     except (OSError, UnicodeDecodeError):
         return {}
+
+
+def kept(places: dict[str, Path]) -> dict[str, str]:
+    return {name: path.read_text() for name, path in places.items() if path.is_file()}
 
 
 class Observed:
@@ -92,11 +103,15 @@ class Observed:
         return next((one for one in self.services if one.name == name), None)
 
     def env(self, program: Program) -> dict[str, str]:
-        return read(program.env_file)
+        """Its variables; those that systemd hands it as credentials among them."""
+        found = read(program.env_file)
+        return found | kept({name: Path(path) for name, path in program.credentials(found).items()})
 
     def wanted(self, program: Program) -> dict[str, str]:
-        """What the release put into its env file."""
-        return read(store.staged(str(self.release), str(program.env_file)))
+        """What the release put into its env file, and into its credentials."""
+        found = read(store.staged(str(self.release), str(program.env_file)))
+        places = program.credentials(found).items()
+        return found | kept({name: store.staged(str(self.release), path) for name, path in places})
 
     def edited(self, program: Program, *names: str) -> list[str]:
         """Those of its variables that are not as the release has them: somebody changed them by hand."""

@@ -10,7 +10,7 @@ from doctor.observed import Observed, Program
 
 DEPLOY = "make deploy"
 START = "make start SERVICE={service}"
-REBUILD = "sudo rm {manifest}; make deploy"  # without it a release is unfinished, and is built anew
+REBUILD = "sudo rm -f {manifest}; make deploy"  # without it a release is unfinished, and is built anew
 INSTALL = "sudo apt-get install -y --reinstall {package}"
 SETTING = "correct `s3` in the settings of the environment; make deploy"
 RELOAD = "sudo systemctl daemon-reload"

@@ -13,7 +13,8 @@ from lab import state
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Each checkout tests in labs of its own, so that two of them on one machine do not meet.
 CHECKOUT = hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
-NAME = f"qt-{CHECKOUT}"
+# Each of the processes that share the tests has a lab of its own, too.
+NAME = f"qt-{CHECKOUT}{os.environ.get('PYTEST_XDIST_WORKER', '')}"
 
 
 # What an operator's shell may hold must not reach the tests.

@@ -2,10 +2,11 @@
 
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
-from doctor import neighbours, s3
+from doctor import files, neighbours, observed, s3
 from doctor.kinds import Evidence
 from doctor.observed import variables
 from doctor.preflight import told
@@ -13,6 +14,7 @@ from doctor.table import CAUSES, SYMPTOMS
 
 from operate.doctor import gathered, silent
 from operate.hosts import Answer
+from stack.desired import desired
 from stack.plan import Run, plan
 from stack.preflight import late, request
 from stack.transport import piped, sent
@@ -147,6 +149,28 @@ def test_preflight_asks_with_what_is_wanted() -> None:
     assert target.secret == secrets(host.site.catalogue)["AWS_SECRET_ACCESS_KEY"]
 
 
+def test_the_doctor_reads_a_secret_that_no_env_file_carries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone, odd = site(), "it's so"
+    host = desired(alone, alone.host("one"), secrets(alone.catalogue) | {"STRATEGYD_TOKEN": odd})
+    for path, file in host.files.items():
+        if path.startswith("/etc/quantlab/"):
+            place = tmp_path / path.removeprefix("/etc/quantlab/")
+            place.parent.mkdir(exist_ok=True)
+            place.write_text(file.content)
+    monkeypatch.setattr(observed, "ENV", tmp_path)
+    seen = observed.Observed.__new__(observed.Observed)
+    worker = observed.Program({"name": "job-worker", "unit": "quantlab-worker", "env_file": "worker.env"})
+    assert seen.env(worker)["STRATEGYD_TOKEN"] == odd
+    assert files.env_missing(seen, worker) is None
+    credential = tmp_path / "credentials" / "quantlab-worker.STRATEGYD_TOKEN"
+    credential.unlink()
+    missing = files.env_missing(seen, worker)
+    assert missing is not None
+    assert missing.text == f"{credential} is not there"
+
+
 def test_a_bare_host_is_asked_for_the_rest_later() -> None:
     found = plan(wanted(site()), bare(), REVISION, "new", RUN)
     assert late(found)
@@ -159,3 +183,12 @@ def test_a_bare_host_is_asked_for_the_rest_later() -> None:
 def test_a_refusal_says_what_mends_it() -> None:
     assert told("s3-bucket", "x has no bucket y")[0] == "there is no such bucket: x has no bucket y"
     assert Evidence("x").mend == ""
+
+
+def test_the_release_that_is_not_whole_is_the_one_that_goes() -> None:
+    """Not the older one, whose catalogue says what should be here."""
+    seen = observed.Observed.__new__(observed.Observed)
+    seen.live = "20260101-000000-0000000"
+    lost = files.lost(seen, None)
+    assert lost is not None
+    assert lost.words == {"manifest": f"/opt/quantlab/releases/{seen.live}/manifest.json"}

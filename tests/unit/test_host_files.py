@@ -154,6 +154,26 @@ def test_a_link_in_the_code_does_not_lead_out_of_it(tmp_path: Path, monkeypatch:
     assert (code / "in" / "runs").readlink() == tmp_path / "shared" / "also" / "runs"
 
 
+def test_a_folder_that_becomes_a_link_after_the_look_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tree's owner swaps a folder for a link between root's check and root's write."""
+    monkeypatch.setattr(common, "SHARED", tmp_path / "shared")
+    code, outside, link = tmp_path / "code", tmp_path / "outside", common.link
+    (code / "jobs").mkdir(parents=True)
+    outside.mkdir()
+
+    def late(path: Path, target: Path) -> None:
+        (code / "jobs").rename(code / "was")
+        (code / "jobs").symlink_to(outside)
+        link(path, target)
+
+    monkeypatch.setattr(common, "link", late)
+    common.link_shared(["jobs/queue"], code)
+    assert list(outside.iterdir()) == []
+    assert (code / "was" / "queue").is_symlink()
+
+
 def test_write_replaces_in_one_rename(tmp_path: Path) -> None:
     file = tmp_path / "new" / "file"
     for text, wanted in (("one", 0o600), ("two", 0o644)):

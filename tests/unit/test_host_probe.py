@@ -148,3 +148,11 @@ def test_every_service_of_the_catalogue_can_be_asked(closed: int) -> None:
             arguments[arguments.index("--port") + 1] = str(closed)
         code, said = probe(*arguments)
         assert (code, said.startswith("not healthy: ")) == (1, True), service.name
+
+
+def test_a_token_that_http_cannot_carry_is_not_shown(port: int) -> None:
+    code, said = probe(
+        "http", "--port", port, "--path", "/guarded", "--status", 200, "--auth", "T", T="se\ncret"
+    )
+    assert code == 1
+    assert said == f"not healthy: GET :{port}/guarded: its token holds what HTTP cannot carry"

@@ -140,3 +140,9 @@ def test_drop_ins_strange_units_and_files_are_found(tmp_path: Path, monkeypatch:
     strays = survey.strange_files(ours, {"programs": []})
     assert [one["path"] for one in strays] == [str(env / "b.env"), str(env / "credentials/b.TOKEN")]
     assert set(strays[0]) == {"path", "changed"}  # nothing of what it holds
+
+
+def test_an_env_file_that_is_no_text_is_compared_all_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "x.env"
+    file.write_bytes(b"\xff\nQUITE_OTHER='1'\n")
+    assert survey.unlike("self", {"files": [str(file)]}) == ["QUITE_OTHER"]

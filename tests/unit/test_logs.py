@@ -78,10 +78,19 @@ def test_a_line_is_taken_apart_for_eyes_and_for_machines() -> None:
     assert (told["level"], told["message"], told["fields"]["s"]) == ("warn", "slow", [1])
 
 
-@pytest.mark.parametrize("text", ["plain", '{"no": "message"}', '{"message": 7}', "[1]", "{broken", ""])
+@pytest.mark.parametrize(
+    "text", ["plain", '{"no": "message"}', '{"message": 7}', "[1]", "{broken", "", "[" * 100_000]
+)
 def test_what_is_no_log_entry_is_shown_as_it_is(text: str) -> None:
     found = line("one", json.dumps([0, "labeld", text]))
     assert (found.short, found.record["level"]) == (text, None)
+
+
+def test_numbers_and_letters_that_are_none_can_be_printed() -> None:
+    text = '{"message": "\\ud800", "x": NaN, "y": 1e400, "z": 1.5}'
+    found = line("one", json.dumps([0, "labeld", text]))
+    assert found.short.encode() == "\ufffd  x=NaN  y=1e400  z=1.5".encode()
+    assert json.dumps(found.record, allow_nan=False)
 
 
 def test_a_log_does_not_command_the_terminal() -> None:
@@ -96,6 +105,8 @@ def test_a_log_does_not_command_the_terminal() -> None:
         ("[1970-01-01T02:01:00+02:00] started", 60),
         ("1970-99-01T00:00:00 is no time", None),
         ("started", None),
+        ("9999-12-31T23:59:59-05:00 cannot be shown as UTC", None),
+        ("0001-01-01T00:00:00+05:00 neither", None),
     ],
 )
 def test_stamp(text: str, at: float | None) -> None:

@@ -104,7 +104,7 @@ def test_how_a_timer_last_ended_is_told(last: str | None, result: str, told: str
 @pytest.mark.parametrize("text", ["abc", "0", "-1", "1.5", "²"])
 def test_what_is_no_number_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNT", text)
-    with pytest.raises(Refused, match=f"COUNT={text}: must be a number, from 1 up"):
+    with pytest.raises(Refused, match=f"COUNT={text}: must be a number, from 1 up to nine digits"):
         number("COUNT", 20)
     monkeypatch.setenv("COUNT", "7")
     assert number("COUNT", 20) == 7

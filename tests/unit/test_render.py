@@ -141,7 +141,7 @@ def test_the_variables_of_the_contract_are_there() -> None:
 
 
 def test_a_secret_that_an_env_file_cannot_carry_becomes_a_credential() -> None:
-    alone, token = site(), 'it\'s \\ "so"\nand so'
+    alone, token = site(), 'it\'s \\ "so" and so'
     host = desired(alone, alone.host("one"), {**secrets(alone.catalogue), "STRATEGYD_TOKEN": token})
     users = {f"/etc/quantlab/{name}.env": name for name in ("strategyd", "backtestd", "worker", "console")}
     for path, file in host.files.items():
@@ -160,6 +160,16 @@ def test_a_secret_that_an_env_file_cannot_carry_becomes_a_credential() -> None:
     assert probe.endswith(f" --path /health --status 200 --auth-file {place}")
     (strategyd,) = (s for s in host.services if s.name == "strategyd")
     assert place in unit_files(strategyd, host.files)  # a new value restarts it
+
+
+@pytest.mark.parametrize("token", ["two\nlines", "a\ttab", "e\u0301"])
+def test_a_token_that_no_header_carries_is_refused_by_name(token: str) -> None:
+    alone = site()
+    with pytest.raises(Refused) as refused:
+        desired(alone, alone.host("one"), {**secrets(alone.catalogue), "STRATEGYD_TOKEN": token})
+    assert refused.value.reasons == (
+        "secrets: STRATEGYD_TOKEN: an HTTP header carries printable ASCII alone",
+    )
 
 
 def test_a_secret_for_the_core_s_dotenv_is_refused_by_name() -> None:
@@ -183,6 +193,9 @@ def test_a_secret_for_the_core_s_dotenv_is_refused_by_name() -> None:
         ("X={{ 1 / 0 }}", "ZeroDivisionError"),
         ("X={{ broken", "TemplateSyntaxError"),
         ("{% include 'nothing.j2' %}", "TemplateNotFound"),
+        ("X={{ secret.REPLAYD_TOKEN.encode('nothing') }}", "LookupError"),
+        ("X={{ {}[secret.REPLAYD_TOKEN].y }}", "has no attribute '[REPLAYD_TOKEN]'"),
+        ("{% include secret.REPLAYD_TOKEN %}", "TemplateNotFound: '[REPLAYD_TOKEN]'"),
     ],
 )
 def test_a_wrong_template_is_named(
@@ -197,6 +210,7 @@ def test_a_wrong_template_is_named(
     (found,) = caught.value.reasons
     assert found.startswith("templates/env/labeld.env.j2: ")
     assert reason in found
+    assert "made-up" not in found
 
 
 def test_what_tracebacks_print_shows_no_content() -> None:

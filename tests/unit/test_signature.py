@@ -1,10 +1,13 @@
 """Signed by a key in the list of signers, or refused: with real keys, against a real git repository."""
 
+import pwd
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from facts.git import git
 from facts.revision import resolve
 from stack.errors import Refused
 from stack.settings import Settings
@@ -111,3 +114,20 @@ def test_what_the_operators_own_keyring_trusts_is_not_asked(
     assert signed.repository.git("verify-commit", "HEAD") == ""  # good, as far as that keyring goes
     with pytest.raises(Refused, match="neither the commit nor a tag"):
         resolve(signed.settings)
+
+
+@pytest.mark.parametrize("verb", ["clone", "ls-remote", "rev-parse", "verify-commit", "verify-tag"])
+def test_on_a_host_that_pulls_root_reads_no_clone_of_the_user_s(
+    monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """Its settings, which the user can write, name programs: gpg.ssh.program, core.sshCommand."""
+    how: dict[str, Any] = {}
+
+    def run(command: list[str], **given: Any) -> subprocess.CompletedProcess[str]:
+        how.update(given)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setenv("QUANTLAB_GIT_AS", "nobody")
+    git(verb, cwd="/tmp")  # noqa: S108 (not written to)
+    assert (how["user"], how["extra_groups"]) == (pwd.getpwnam("nobody").pw_uid, [])
