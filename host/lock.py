@@ -56,10 +56,8 @@ def hold(who: dict[str, Any], *, seconds: int = SECONDS, kept: bool = False) -> 
     if entry and entry["run"] != who["id"]:
         if entry["kept"] and entry["by"] == who["by"] and not kept:
             return  # an operator who keeps others out may work
-        raise Failed(
-            f"locked by {described(entry)}\n"
-            f"  next: wait, ask {entry['by']}, or type `make unlock` if that run is surely gone"
-        )
+        way = "" if entry["kept"] else ", or type `make unlock` if that run is surely gone"
+        raise Failed(f"locked by {described(entry)}\n  next: wait, ask {entry['by']}{way}")
     write(
         LOCK,
         json.dumps(

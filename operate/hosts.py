@@ -48,7 +48,7 @@ def verb(name: str, /, **request: Any) -> Question:
     return Question(command, json.dumps(request))
 
 
-NEVER = "echo 'nothing was ever deployed here' >&2; exit 1"
+NEVER = "echo 'nothing was ever deployed here; next: make deploy' >&2; exit 1"
 
 
 class Connected:

@@ -168,7 +168,9 @@ def strangers(desired: Desired, seen: dict[str, Any], key: str) -> Iterator[Find
         came = f"written {at(told['changed'])}"
         if folder.endswith(".d"):
             unit = folder.removesuffix(".d")
-            undo = f"sudo rm {path} && sudo systemctl daemon-reload, then make restart"
+            names = [s.name for s in desired.services if f"{s.unit}.service" == unit]
+            restart = f", then make restart SERVICE={names[0]}" if names else ""
+            undo = f"sudo rm {path} && sudo systemctl daemon-reload{restart}"
             yield Finding(path, f"drop-in changes {unit}", came, source(f"{UNITS}/{unit}"), undo, lines)
         elif (unit := path.rpartition("/")[2]) in ours:
             undo = f"sudo rm {path} && sudo systemctl daemon-reload"

@@ -108,10 +108,8 @@ def locked(observed: dict[str, Any], run: Run) -> str | None:
         left = lock["since"] + lock["seconds"] - observed["time"] if lock["kept"] else 0
     if left <= 0 or (lock["kept"] and lock["by"] == run.by):
         return None
-    return (
-        f"locked by {lock['by']}: {lock['reason']} (ends by itself in {left / 60:.0f} min); wait, or "
-        "`make unlock` if that run is surely gone"
-    )
+    way = f"ask {lock['by']}" if lock["kept"] else "wait, or `make unlock` if that run is surely gone"
+    return f"locked by {lock['by']}: {lock['reason']} (ends by itself in {left / 60:.0f} min); {way}"
 
 
 def plan(
