@@ -52,9 +52,10 @@ def memory_short(seen: Observed, program: Program | None) -> Evidence | None:
 
 
 def mount_of(path: str) -> str:
-    """The mount point that a path lies under."""
-    place = Path(path)
-    return str(place) if place.is_mount() else mount_of(str(place.parent))
+    """The mount point that a path lies under; a bind mount has the device of what lies above it, too."""
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    parents = [path, *map(str, Path(path).parents)]
+    return next(parent for parent in parents if parent in points)
 
 
 def read_only(seen: Observed, program: Program | None) -> Evidence | None:

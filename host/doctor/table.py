@@ -133,7 +133,7 @@ def the_host(seen: Observed) -> list[None]:
 
 NOTHING = Cause("nothing", "nothing was ever deployed here", DEPLOY, files.nothing)
 NO_DATA = Cause("no-data", "there is no data", "make collector", data.no_data)
-DISABLED = Cause("disabled", "units are not enabled", DEPLOY, units.disabled)
+DISABLED = Cause("disabled", "units are not enabled, or cannot be loaded", DEPLOY, units.disabled)
 OLD = Cause("programs-old", "the host programs are not this checkout's", DEPLOY, files.programs_old)
 
 SYMPTOMS = (

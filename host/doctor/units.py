@@ -37,7 +37,8 @@ def masked(seen: Observed, program: Program) -> Evidence | None:
 def disabled(seen: Observed, program: Program | None) -> Evidence | None:
     told = [one.unit for one in seen.services if one.name in seen.ill]  # each has its own cause
     wanted = [u for u in [*seen.manifest.get("enabled", []), *seen.request["guards"]] if u not in told]
-    off = [unit for unit in wanted if seen.units[unit]["UnitFileState"] != "enabled"]
+    good = {"UnitFileState": "enabled", "LoadState": "loaded"}  # one that runs may have lost its file since
+    off = [unit for unit in wanted if not good.items() <= seen.units[unit].items()]
     return Evidence(f"{', '.join(off)}: would not start with the host") if off else None
 
 

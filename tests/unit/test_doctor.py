@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doctor import files, neighbours, observed, s3
+from doctor import files, machine, neighbours, observed, s3, units
 from doctor.kinds import Evidence
 from doctor.observed import variables
 from doctor.preflight import told
@@ -192,3 +192,22 @@ def test_the_release_that_is_not_whole_is_the_one_that_goes() -> None:
     lost = files.lost(seen, None)
     assert lost is not None
     assert lost.words == {"manifest": f"/opt/quantlab/releases/{seen.live}/manifest.json"}
+
+
+def test_a_service_that_runs_without_a_file_that_can_be_loaded_does_not_survive_a_restart() -> None:
+    seen = observed.Observed.__new__(observed.Observed)
+    seen.request, seen.services, seen.manifest = {"guards": []}, [], {"enabled": ["a", "b", "c"]}
+    states = {"a": ("enabled", "loaded"), "b": ("enabled", "bad-setting"), "c": ("disabled", "loaded")}
+    seen.units = {unit: {"UnitFileState": file, "LoadState": load} for unit, (file, load) in states.items()}
+    seen.ill = {}
+    off = units.disabled(seen, None)
+    assert off is not None
+    assert off.text == "b, c: would not start with the host"
+
+
+def test_a_mount_point_is_the_nearest_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also a bind mount, which has the device of what lies above it."""
+    lines = "1 0 0:1 / / rw - ext4 a rw\n2 1 0:1 /opt /opt ro - ext4 a rw\n"
+    monkeypatch.setattr(Path, "read_text", lambda _: lines)
+    assert machine.mount_of("/opt/quantlab/spool") == "/opt"
+    assert machine.mount_of("/etc/quantlab") == "/"
