@@ -159,3 +159,10 @@ def test_a_bare_host_is_asked_for_the_rest_later() -> None:
 def test_a_refusal_says_what_mends_it() -> None:
     assert told("s3-bucket", "x has no bucket y")[0] == "there is no such bucket: x has no bucket y"
     assert Evidence("x").mend == ""
+
+
+def test_what_pyinfra_prints_of_a_question_shows_nothing_of_it() -> None:
+    """It prints the arguments of each fact from -v on, and the preflight's hold env files."""
+    question = sent("doctor.preflight.answer", {"env": ["A_TOKEN='hunter2'"]})
+    assert "hunter2" in question[1]
+    assert "hunter2" not in f"{question} {question!r}"
