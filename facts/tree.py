@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from stack.desired import Desired
 from stack.site import ROOT
-from stack.transport import piped
+from stack.transport import Unshown, piped
 
 KEY = secrets.token_hex(16)  # of this run alone: hashes of values can be compared, never guessed later
 
@@ -29,5 +29,6 @@ def tree(host: Host, desired: Desired) -> dict[str, Any]:
     """What lies in the code tree's place, /etc/quantlab and the units of a host set up by hand."""
     request = {"code": desired.site.catalogue.code, "ours": desired.guard_units, "key": KEY}
     source = (ROOT / "host" / "tree.py").read_text()
-    found: dict[str, Any] = host.get_fact(Tree, _sudo=True, _stdin=[json.dumps(source), json.dumps(request)])
+    stdin = Unshown([json.dumps(source), json.dumps(request)])
+    found: dict[str, Any] = host.get_fact(Tree, _sudo=True, _stdin=stdin)
     return found | {"key": KEY}

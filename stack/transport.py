@@ -10,6 +10,13 @@ HOST = Path(__file__).resolve().parent.parent / "host"
 _BOOT = "import json,sys;exec(compile(json.loads(sys.stdin.readline()),'quantlab','exec'))"
 
 
+class Unshown(list[str]):
+    """Lines for stdin. They may hold secrets, and pyinfra prints a fact's arguments from -v on."""
+
+    def __repr__(self) -> str:
+        return "[not shown]"
+
+
 def piped() -> str:
     """Runs a program that comes over stdin as one line of JSON, its request as the next line."""
     return f"python3 -I -c {shlex.quote(_BOOT)}"
@@ -32,4 +39,4 @@ def sent(run: str, request: dict[str, Any]) -> list[str]:
     """Two lines for `piped`: all host programs come along, and the function `run` gets the request. A host
     whose own programs are old, missing or changed by hand must not be the judge of that."""
     unpack = (HOST / "unpack.py").read_text()
-    return [json.dumps(unpack), json.dumps({"modules": _modules(), "run": run, "request": request})]
+    return Unshown([json.dumps(unpack), json.dumps({"modules": _modules(), "run": run, "request": request})])

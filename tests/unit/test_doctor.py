@@ -211,3 +211,10 @@ def test_a_mount_point_is_the_nearest_one(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(Path, "read_text", lambda _: lines)
     assert machine.mount_of("/opt/quantlab/spool") == "/opt"
     assert machine.mount_of("/etc/quantlab") == "/"
+
+
+def test_what_pyinfra_prints_of_a_question_shows_nothing_of_it() -> None:
+    """It prints the arguments of each fact from -v on, and the preflight's hold env files."""
+    question = sent("doctor.preflight.answer", {"env": ["A_TOKEN='hunter2'"]})
+    assert "hunter2" in question[1]
+    assert "hunter2" not in f"{question} {question!r}"
