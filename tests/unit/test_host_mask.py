@@ -17,6 +17,7 @@ def _host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = {"number": 1, "catalogue": {"secrets": ["A_TOKEN", "B_TOKEN", "C_TOKEN", "SHORT"]}}
     (release / "manifest.json").write_text(json.dumps(told))
     (tmp_path / "a.env").write_text("PORT='3030'\nA_TOKEN='hunter2'\nB_TOKEN='hunter2-longer'\nSHORT='a'\n")
+    (tmp_path / "b.env").mkdir()  # as a hand may leave it
     (tmp_path / "credentials").mkdir()
     (tmp_path / "credentials" / "quantlab-a.C_TOKEN").write_text(ODD)
     monkeypatch.setattr(store, "RELEASES", tmp_path / "releases")
