@@ -33,6 +33,8 @@ def test_second_deploy_changes_nothing_with_at_most_two_remote_commands(host: Ma
 
 def test_killed_service_comes_back(host: Machine) -> None:
     for unit, pid in host.pids().items():
+        if pid == "0":
+            continue  # the firewall, and what starts with the host: no process stays
         host.sh(f"kill -9 {pid}")
         deadline = time.monotonic() + 30
         while host.sh(f"systemctl is-active {unit}", check=False) != "active":
