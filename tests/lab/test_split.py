@@ -132,7 +132,7 @@ def test_a_host_that_pulls_waits_for_the_one_that_it_needs(split: Result) -> Non
     assert releases() == before
 
 
-SERVICE = re.compile(r"quantlab-(?!ml|early-boot|late-boot|deadman).*\.service")
+SERVICE = re.compile(r"quantlab-(?!ml|early-boot|late-boot|deadman|firewall).*\.service")
 
 
 REACH = """
