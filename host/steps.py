@@ -3,6 +3,7 @@
 A step that fails gives the whole activation up: the host goes back to the release that it came from.
 """
 
+import subprocess
 from typing import Any
 
 import finish
@@ -31,7 +32,7 @@ def start(request: dict[str, Any]) -> dict[str, Any]:
         pending.wind(marker)
         return {"healthy_after": service.start(marker, one)}
     except (Failed, OSError) as failed:  # OSError: the disk is full
-        raise Failed(revert.give_up(marker, str(failed), blame=True)) from None
+        raise Failed(given_up(marker, failed)) from None
 
 
 def confirm(request: dict[str, Any]) -> dict[str, Any]:
@@ -41,8 +42,17 @@ def confirm(request: dict[str, Any]) -> dict[str, Any]:
         pending.wind(marker)
         revert.bring_up(request["settle"])  # what no step started: services that the catalogue has no more
     except (Failed, OSError) as failed:
-        raise Failed(revert.give_up(marker, str(failed), blame=True)) from None
+        raise Failed(given_up(marker, failed)) from None
     return {"pruned": finish.prune(marker["id"], request["keep"])}
+
+
+def given_up(marker: dict[str, Any], failed: Exception) -> str:
+    """The end of an activation of which a step failed. A host that shuts down stops services under way:
+    that is no fault of the release, and the host goes back when it starts again."""
+    state = subprocess.run(["systemctl", "is-system-running"], capture_output=True, text=True).stdout.strip()
+    if state == "stopping":
+        return f"{failed}\n  the host is shutting down; it goes back when it starts again"
+    return revert.give_up(marker, str(failed), blame=True)
 
 
 def abort(request: dict[str, Any]) -> dict[str, Any]:
