@@ -80,4 +80,4 @@ const S3 = {
   region: ['AWS_REGION', 'text', 'us-east-1'],
 };
 
-module.exports = { read, refuse, HTTP, S3 };
+module.exports = { parse, read, refuse, HTTP, S3 };
