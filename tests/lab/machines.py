@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,8 @@ def disturbed(step: str, signal: int, **env: str) -> Result:
 
 
 def cut_off(at: str, signal: int, *command: str, **env: str) -> Result:
-    """A command whose whole process group gets a signal once it has printed a text."""
+    """A command whose whole process group gets a signal once it has printed a text; one that does not
+    print it is ended after a while."""
     child = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -62,6 +64,8 @@ def cut_off(at: str, signal: int, *command: str, **env: str) -> Result:
     )
     assert child.stdout
     lines = []
+    impatience = threading.Timer(300, child.kill)
+    impatience.start()
     for line in child.stdout:
         lines.append(line)
         if at in line:
@@ -69,6 +73,7 @@ def cut_off(at: str, signal: int, *command: str, **env: str) -> Result:
             os.killpg(child.pid, signal)
             break
     rest, _ = child.communicate(timeout=120)
+    impatience.cancel()
     return Result(child.returncode, "".join(lines) + rest)
 
 
