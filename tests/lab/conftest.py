@@ -1,11 +1,13 @@
 """One lab of its own for the tests of the deploy, deployed once."""
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from lab import state
 from tests.lab.machines import NAME, ROOT, Machine, Result, deploy, lab
 
 
@@ -24,6 +26,19 @@ def fresh() -> Iterator[Result]:
 def host(fresh: Result) -> Machine:
     assert fresh.code == 0, fresh.text
     return Machine(0)
+
+
+@pytest.fixture
+def lab_json(host: Machine) -> Iterator[Callable[[dict[str, object]], None]]:
+    """Change what the controller knows of the lab, for one test."""
+    file = state.path(ROOT, NAME)
+    text = file.read_text()
+
+    def change(values: dict[str, object]) -> None:
+        file.write_text(json.dumps({**json.loads(text), **values}))
+
+    yield change
+    file.write_text(text)
 
 
 @pytest.fixture

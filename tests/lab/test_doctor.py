@@ -15,7 +15,6 @@ from tests.lab.machines import NAME, ROOT, Machine, deploy, disturbed, run
 
 Branch = Callable[[str, dict[str, str]], str]
 Finding = dict[str, Any]
-LAB_JSON = ROOT / ".lab" / NAME / "lab.json"
 
 
 def examined(host: Machine) -> list[Finding]:
@@ -53,18 +52,6 @@ def mend(host: Machine, findings: list[Finding]) -> None:
 
 def edit(unit_env: str, name: str, value: str) -> str:
     return f"sed -i \"s|^{name}=.*|{name}='{value}'|\" /etc/quantlab/{unit_env}.env"
-
-
-@pytest.fixture
-def lab_json(host: Machine) -> Iterator[Callable[[dict[str, object]], None]]:
-    """Change what the controller knows of the lab, for one test."""
-    text = LAB_JSON.read_text()
-
-    def change(values: dict[str, object]) -> None:
-        LAB_JSON.write_text(json.dumps({**json.loads(text), **values}))
-
-    yield change
-    LAB_JSON.write_text(text)
 
 
 def test_a_healthy_host_gives_nothing(host: Machine) -> None:

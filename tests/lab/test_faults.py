@@ -1,6 +1,5 @@
 """Bad input and broken services: each caused, each answered with what is wrong and where."""
 
-import json
 import os
 import signal
 import subprocess
@@ -15,19 +14,6 @@ from tests.lab.endstate import seen
 from tests.lab.machines import NAME, ROOT, Machine, deploy, run
 
 Branch = Callable[[str, dict[str, str]], str]
-LAB_JSON = ROOT / ".lab" / NAME / "lab.json"
-
-
-@pytest.fixture
-def lab_json(host: Machine) -> Iterator[Callable[[dict[str, object]], None]]:
-    """Change what the inventory reads, for one test."""
-    text = LAB_JSON.read_text()
-
-    def change(values: dict[str, object]) -> None:
-        LAB_JSON.write_text(json.dumps({**json.loads(text), **values}))
-
-    yield change
-    LAB_JSON.write_text(text)
 
 
 @pytest.fixture
