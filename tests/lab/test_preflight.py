@@ -1,9 +1,6 @@
 """A deploy that cannot succeed is refused before it touches anything; one that goes back never is."""
 
-import json
-from collections.abc import Callable, Iterator
-
-import pytest
+from collections.abc import Callable
 
 from lab import state
 from tests.lab.endstate import seen
@@ -11,21 +8,8 @@ from tests.lab.machines import NAME, ROOT, Machine, deploy
 
 Branch = Callable[[str, dict[str, str]], str]
 Change = Callable[[dict[str, object]], None]
-LAB_JSON = ROOT / ".lab" / NAME / "lab.json"
 MARKET = ROOT / "reference/quantlab-backend/core/lib/market.js"
 OVERRIDE = "to deploy all the same: PREFLIGHT=0 make deploy"
-
-
-@pytest.fixture
-def lab_json(host: Machine) -> Iterator[Change]:
-    """Change what the settings read, for one test."""
-    text = LAB_JSON.read_text()
-
-    def change(values: dict[str, object]) -> None:
-        LAB_JSON.write_text(json.dumps({**json.loads(text), **values}))
-
-    yield change
-    LAB_JSON.write_text(text)
 
 
 def untouched(host: Machine, reason: str, **env: str) -> None:
