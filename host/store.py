@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import look
-from common import RELEASES, Failed, read_json, write
+import tree
+from common import RELEASES, Failed, read_json, run, write
 
 
 def manifest(name: str | None) -> dict[str, Any]:
@@ -37,6 +38,23 @@ def whole(name: str) -> dict[str, Any]:
     if lost:
         raise Failed(f"release {name} is not whole, {lost[0]} is missing; good ones: {listed('good')}")
     return found
+
+
+def restore(name: str) -> None:
+    """Make the tree of a release that is to get live what its commit says; edits are stashed in it.
+
+    The live one keeps its edits, as does what was set up by hand. A revert, which has fewer rights, takes
+    trees as they are.
+    """
+    found = whole(name)
+    code, commit = RELEASES / name / "code", found["commit"]
+    if name == live(found["code"]) or found["number"] == 0:
+        return
+    if not tree.git(code, "diff", "--name-only", commit, "--"):
+        return
+    for command in (["stash", "push", "--quiet"], ["reset", "--quiet", "--hard", commit]):
+        words = ["git", "-c", "user.name=quantlab-deploy", "-c", "user.email=root@localhost", *command]
+        run(words, what=f"changes made by hand in {code}", user=found["user"], cwd=code)
 
 
 def staged(name: str, path: str) -> Path:

@@ -118,12 +118,11 @@ def test_a_controller_deploys_there_too_and_is_not_undone(pulling: Machine, bran
 
 def test_off_leaves_nothing_but_the_release(pulling: Machine) -> None:
     pids = pulling.pids()
+    pulling.sh("rm -r /opt/quantlab/pull/project; ! systemctl start quantlab-pull")  # a failed tick, too
     result = run("make", "--silent", "pull", OFF="1")
     assert (result.code, result.text) == (0, f"{pulling.name}: pulls no more\n")
-    assert (
-        pulling.sh("ls -d /opt/quantlab/pull; systemctl list-unit-files -q 'quantlab-pull*'", check=False)
-        == ""
-    )
+    left = "ls -d /opt/quantlab/pull; systemctl list-unit-files -q $U; systemctl list-units -q --all $U"
+    assert pulling.sh(f"U='quantlab-pull*'; {left}", check=False) == ""
     pids.pop("quantlab-pull.service", None)
     assert pulling.pids() == pids
     again = run("make", "--silent", "pull", OFF="1")
