@@ -89,20 +89,22 @@ def faults(live: str) -> list[str]:
 
 
 def main() -> None:
-    live = Path("/home/deploy/quantlab-backend").readlink().parent.name
-    history = [json.loads(line) for line in (STATE / "history.jsonl").read_text().splitlines()]
-    states = {home.name: load(home / "state.json") or {} for home in RELEASES.iterdir()}
-    found = {
-        "live": live,
-        "commit": (load(RELEASES / live / "manifest.json") or {}).get("commit"),
-        "faults": faults(live),
-        "last": history[-1],
+    found = {  # first whether anything is under way: what is looked at afterwards is then the end of it
         "pending": load(STATE / "pending.json"),
         "lock": load(STATE / "lock.json"),
         "timer": sh("systemctl", "is-active", "quantlab-deadman.timer"),
         "busy": sh(
             "systemctl", "is-active", "quantlab-deadman.service", "quantlab-late-boot.service"
         ).split(),
+    }
+    live = Path("/home/deploy/quantlab-backend").readlink().parent.name
+    history = [json.loads(line) for line in (STATE / "history.jsonl").read_text().splitlines()]
+    states = {home.name: load(home / "state.json") or {} for home in RELEASES.iterdir()}
+    found |= {
+        "live": live,
+        "commit": (load(RELEASES / live / "manifest.json") or {}).get("commit"),
+        "faults": faults(live),
+        "last": history[-1],
         "good": sorted(name for name, state in states.items() if state.get("state") == "good"),
     }
     print(json.dumps(found))
