@@ -13,6 +13,7 @@ from stack.render import File
 
 # What the peers need of our programs: units ask it whether their service is healthy.
 PROBE = f"{PROGRAMS}/probe.py"
+RELEASES = "/opt/quantlab/releases"  # empty for them, but the units' sandbox shows it to the services
 
 
 def entry(path: str, file: File) -> dict[str, str]:
@@ -50,7 +51,7 @@ def described(desired: Desired, folder: Path) -> dict[str, Any]:
         "packages": catalogue.packages,
         "user": catalogue.user,
         "directories": [entry(path, file) for path, file in desired.directories.items()]
-        + [entry(PROGRAMS, File("", 0o755))],
+        + [entry(path, File("", 0o755)) for path in (PROGRAMS, RELEASES)],
         "logs": [entry(path, file) for path, file in desired.logs.items()],
         "links": [{"path": f"{catalogue.code}/{path}", "to": to} for path, to in desired.links.items()],
         "repository": desired.site.settings.repository,
