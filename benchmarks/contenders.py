@@ -42,7 +42,7 @@ class Side:
             "REV": revisions.branch(self.name),
             "BENCH": str(folder() / f"{self.name}.json"),
             "BENCH_VALUE": str(self.value),
-            "BENCH_RATE": "0.05" if self.quiet else "20",
+            "BENCH_RATE": "0.5" if self.quiet else "20",
             "PEERS": str(folder() / "files" / "vars.json"),
             "PYINFRA_PROGRESS": "off",
             "ANSIBLE_CONFIG": str(PEERS / "ansible.cfg"),

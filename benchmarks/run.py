@@ -16,7 +16,7 @@ from lab.state import Host
 from stack.site import ROOT
 
 DIRECTORY = "services/labeld"  # of the service whose code the case "code" changes
-BUDGET = 300  # seconds that one contender's runs of one cell may take, before they are not repeated again
+BUDGET = 180  # seconds that one contender's runs of one cell may take, before they are not repeated again
 FAILED = ROOT / "reports" / "bench-failed.log"
 CHANGES = ("fresh", "env", "code", "rollback")
 
