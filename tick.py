@@ -14,7 +14,7 @@ from typing import Any
 from facts.revision import resolve
 from stack.desired import LOCAL, Desired, digest, download_env, load
 from stack.errors import Refused
-from stack.plan import Revision
+from stack.revision import Revision
 from stack.site import ROOT
 from stack.site import load as load_site
 from stack.tick import LATER, elsewhere, judge

@@ -11,7 +11,7 @@ import gevent
 from facts.git import clone, git
 from facts.signature import require_signature
 from stack.errors import Refused
-from stack.plan import Revision
+from stack.revision import Revision
 from stack.settings import Settings
 
 _lock = threading.Lock()

@@ -5,7 +5,8 @@ from typing import Any
 from operate.hosts import Answer, Question, ask
 from operate.table import as_json, print_json
 from stack.desired import GUARDS, Desired, download_env
-from stack.plan import MEMORY_FREE_MB, owned
+from stack.difference import owned
+from stack.refusals import MEMORY_FREE_MB
 from stack.transport import piped, sent
 
 Finding = dict[str, Any]

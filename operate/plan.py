@@ -21,9 +21,11 @@ from stack.desired import Desired, load
 from stack.diff import hidden
 from stack.errors import Refused
 from stack.forecast import forecast
-from stack.plan import Revision, builds, plan
+from stack.plan import plan
 from stack.planfile import VERSION, Document, Seal, bound, common, sealed
+from stack.requests import builds
 from stack.restarts import LOCKS, Code, dependencies, restarts, service_digest
+from stack.revision import Revision
 from stack.site import ROOT
 
 COMMITS = 20  # on the screen; the file has them all

@@ -15,8 +15,9 @@ from facts.tree import tree
 from operations.pinned import held, pinned
 from stack.desired import Desired
 from stack.errors import Refused
-from stack.plan import Plan, Run, plan, refusal_of, rollback
+from stack.plan import Plan, plan, refusal_of, rollback
 from stack.planfile import revision as pinned_revision
+from stack.refusals import Run
 
 _NOW = time.strftime("%Y%m%d-%H%M%S", time.gmtime())  # one name for all hosts of a run
 

@@ -1,20 +1,20 @@
-"""The catalogue's schema: what a service is, and what makes a list of services coherent.
+"""The catalogue's schema: what a service is.
 
 Unknown keys are refused everywhere: a misspelt key must never be a silently missing one.
 """
 
 from __future__ import annotations
 
-import re
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from stack.coherence import incoherences
 from stack.errors import Refused
 from stack.flow import Proof
+from stack.reading import Model, StrictLoader, problems
 
 
 def _downward(path: str) -> str:
@@ -34,10 +34,6 @@ HostPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$"), AfterValidator(
 # What stands in a unit's line as it is: a line break would begin another setting.
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Http(Model):
@@ -160,98 +156,6 @@ class Catalogue(Model):
     def shared(self) -> list[Shared]:
         """Every shared path once."""
         return list({item.path: item for p in self.programs for item in p.shared}.values())
-
-
-def incoherences(catalogue: Catalogue) -> list[str]:
-    """What no single entry can show: doubles, unknown or cyclic needs, needs that start later."""
-    found: list[str] = []
-    for key in ("name", "unit", "env_file", "port"):
-        owners: dict[object, str] = {}
-        for program in catalogue.programs:
-            value = getattr(program, key, None)
-            if value is not None and value in owners:
-                found.append(f"service {program.name}: {key}: {value} is {owners[value]}'s already")
-            owners.setdefault(value, program.name)
-    names = [service.name for service in catalogue.services]
-    for position, service in enumerate(catalogue.services):
-        for need in service.needs:
-            if need not in names:
-                found.append(f"service {service.name}: needs: no service is named {need}")
-            elif names.index(need) > position:
-                found.append(f"service {service.name}: needs: {need} starts later in the list")
-        auth = service.health.http.auth if service.health.http else None
-        if auth and auth not in catalogue.secrets:
-            found.append(f"service {service.name}: health: {auth} is not under `secrets`")
-    runtimes: dict[str, Program] = {}
-    for program in catalogue.programs:
-        other = runtimes.setdefault(program.build, program)
-        if other.runtime != program.runtime:
-            found.append(
-                f"service {program.name}: build: {program.build} is {other.runtime} for {other.name}"
-            )
-        found += [f"service {program.name}: shared: {reason}" for reason in overlaps(catalogue, program)]
-    served = {service.name for service in catalogue.services if service.port is not None}
-    for proof in catalogue.flow:
-        found += [f"flow {proof.name}: {gap}" for gap in proof.gaps(served, catalogue.secrets)]
-    try:
-        TopologicalSorter({s.name: s.needs for s in catalogue.services}).prepare()
-    except CycleError as error:
-        found.append("services: needs: a cycle: " + " -> ".join(error.args[1]))
-    return found
-
-
-def overlaps(catalogue: Catalogue, program: Program) -> list[str]:
-    """Why a shared path of `program` cannot be a link: it is two things, or something else lies in it."""
-    needed = {path for p in catalogue.programs for path in (p.directory, p.build)} | {catalogue.dotenv.path}
-    found = []
-    kinds = {item.path: item.kind for item in catalogue.shared}
-    for item in program.shared:
-        if item.kind != kinds[item.path]:
-            found.append(f"{item.path} is both file and directory")
-        inside = needed | kinds.keys() - {item.path}
-        found += [f"{path} lies in {item.path}" for path in sorted(inside) if within(path, item.path)]
-    return found
-
-
-def within(path: str, folder: str) -> bool:
-    return f"{path}/".startswith(f"{folder}/")
-
-
-def _place(raw: Any, location: tuple[int | str, ...]) -> str:
-    """Turn pydantic's location into an operator's: list positions become the entry's name."""
-    words: list[str] = []
-    for key in location:
-        if isinstance(key, int) and isinstance(raw, list) and key < len(raw):
-            raw = raw[key]
-            if isinstance(raw, dict) and "name" in raw:
-                words[-1:] = [words[-1].rstrip("s"), str(raw["name"])]
-                continue
-        else:
-            raw = raw.get(key) if isinstance(raw, dict) else None
-        words.append(str(key))
-    return re.sub(r"^(service|timer|flow): ", r"\1 ", ": ".join(words))
-
-
-def problems(raw: Any, error: ValidationError) -> list[str]:
-    """One line for each of pydantic's findings. The offending value itself is never shown."""
-    return [
-        f"{_place(raw, item['loc']) or 'file'}: "
-        + item["msg"].removeprefix("Value error, ").replace("Extra inputs are not permitted", "unknown key")
-        for item in error.errors(include_url=False, include_input=False)
-    ]
-
-
-class StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # C: 13 ms less
-    """YAML's own rule, which its parser does not keep: a key stands once in a mapping."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        if doubles := {key for key in keys if keys.count(key) > 1}:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"given twice: {', '.join(sorted(doubles))}", node.start_mark
-            )
-        found: dict[Any, Any] = super().construct_mapping(node, deep)
-        return found
 
 
 def load(path: Path) -> Catalogue:

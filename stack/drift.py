@@ -11,8 +11,8 @@ from typing import Any
 from stack import diff
 from stack.checkout import of_the_code
 from stack.desired import GUARDS, Desired
+from stack.difference import owned
 from stack.finding import DEPLOY, Finding, at, source
-from stack.plan import owned
 from stack.render import UNITS, Renderer
 
 HARMLESS = {"users"}  # groups that Debian gives to everybody

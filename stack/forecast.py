@@ -7,7 +7,8 @@ from typing import Any
 from stack import diff
 from stack.adoption import differences
 from stack.desired import Desired
-from stack.plan import Plan, owned
+from stack.difference import owned
+from stack.plan import Plan
 from stack.planfile import steps
 
 

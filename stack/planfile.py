@@ -13,7 +13,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from stack.desired import Desired
-from stack.plan import Plan, Revision, differing
+from stack.difference import differing
+from stack.plan import Plan
+from stack.revision import Revision
 
 VERSION = 1
 Document = dict[str, Any]

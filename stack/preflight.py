@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from stack.plan import OVERRIDE, Plan, Run
+from stack.plan import Plan
+from stack.refusals import OVERRIDE, Run
 
 
 def late(plan: Plan) -> bool:

@@ -26,7 +26,7 @@ class Code:
 
 
 def dependencies(path: str, version: str, lock: str, scripts: bool) -> str:
-    """What installed dependencies depend on, as host/prepare.py names it."""
+    """What installed dependencies depend on, as host/dependencies.py names it."""
     more = "scripts\n" if scripts else ""
     return hashlib.sha256(f"{path}\n{version}\n{more}{lock}".encode()).hexdigest()
 

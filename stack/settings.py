@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from stack.catalogue import Model, Port, problems
+from stack.catalogue import Port
 from stack.errors import Refused
+from stack.reading import Model, problems
 
 
 class S3(Model):

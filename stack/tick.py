@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from stack.desired import Desired, digest
-from stack.plan import Revision, differing
+from stack.difference import differing
+from stack.revision import Revision
 
 LATER = 75  # "not now": the next tick tries again, and nobody need be woken
 

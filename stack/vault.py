@@ -8,8 +8,8 @@ from pathlib import Path
 import pyrage
 import yaml
 
-from stack.catalogue import StrictLoader
 from stack.errors import Refused
+from stack.reading import StrictLoader
 
 
 def open_vault(path: Path, identity: Path, wanted: Iterable[str]) -> dict[str, str]:

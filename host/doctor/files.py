@@ -5,8 +5,8 @@ import os
 import shutil
 from pathlib import Path
 
+import dependencies
 import look
-import prepare
 import store
 import tree
 from common import RELEASES, Failed, run
@@ -105,7 +105,7 @@ def other_runtime(seen: Observed, program: Program) -> Evidence | None:
 
 
 def no_dependencies(seen: Observed, program: Program) -> Evidence | None:
-    build, folder = program.told["build"], prepare.BUILT[program.told["runtime"]]
+    build, folder = program.told["build"], dependencies.BUILT[program.told["runtime"]]
     place = seen.code / build / folder
     whole = place.is_dir() and any(place.iterdir())
     if folder == ".venv":

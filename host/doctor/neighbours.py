@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import look
-import prepare
+import source
 from common import MIRROR, Failed
 from look import listeners
 
@@ -127,7 +127,7 @@ def git_lost(request: dict[str, Any]) -> str | None:
         return None
     try:
         there = MIRROR if MIRROR.is_dir() else MIRROR.parent
-        prepare.git(request, "ls-remote", request["repository"], "HEAD", cwd=there, timeout=20)
+        source.git(request, "ls-remote", request["repository"], "HEAD", cwd=there, timeout=20)
     except Failed as failed:
         return f"{request['repository']}: {str(failed).splitlines()[-1].strip()}"
     return None

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import lock
-import prepare
+import source
 import steps
 import store
 
@@ -32,7 +32,7 @@ def verdicts(request: dict[str, Any]) -> list[s3.Verdict]:
     wanted = list(dict.fromkeys(target for target in targets if target))
     fetch = request["fetch"]
     with ThreadPoolExecutor(8) as pool:
-        git = pool.submit(lambda: git_lost(fetch) if fetch and not prepare.has_commit(fetch) else None)
+        git = pool.submit(lambda: git_lost(fetch) if fetch and not source.has_commit(fetch) else None)
         found = [verdict for verdict in pool.map(s3.verdict, wanted) if verdict]
         lost = git.result()
     return found + ([("git", lost)] if lost else [])

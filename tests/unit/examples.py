@@ -6,7 +6,8 @@ from typing import Any
 from stack import catalogue as catalogues
 from stack.catalogue import Catalogue
 from stack.desired import GUARDS, Desired, desired, digest
-from stack.plan import Revision, Run
+from stack.refusals import Run
+from stack.revision import Revision
 from stack.settings import Settings
 from stack.site import ROOT, Site, place
 

@@ -15,8 +15,9 @@ from doctor.table import CAUSES, SYMPTOMS
 from operate.doctor import gathered, silent
 from operate.hosts import Answer
 from stack.desired import desired
-from stack.plan import Run, plan
+from stack.plan import plan
 from stack.preflight import late, request
+from stack.refusals import Run
 from stack.transport import piped, sent
 from tests.unit.examples import REVISION, RUN, as_wanted, bare, secrets, site, wanted
 

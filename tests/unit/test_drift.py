@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from stack.difference import owned
 from stack.drift import drift, moved_on
 from stack.finding import DEPLOY, Finding, source
-from stack.plan import owned, request
+from stack.requests import request
 from stack.site import ROOT
 from tests.unit.examples import REVISION, as_wanted, bare, site, wanted
 

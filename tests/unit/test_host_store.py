@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import common
+import dependencies
 import history
 import lock
 import look
 import pending
-import prepare
 import pytest
 import store
 from hypothesis import given
@@ -126,7 +126,7 @@ def test_files_below_the_code_link_belong_to_the_releases_tree(state: Path) -> N
 def test_dependencies_are_taken_from_a_release_that_still_has_them(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "RELEASES", state / "releases")
+    monkeypatch.setattr(dependencies, "RELEASES", state / "releases")
     monkeypatch.setattr(look, "RELEASES", state / "releases")
 
     def release(number: int, *, folder: bool, there: bool, key: str = "key") -> Path:
@@ -138,10 +138,10 @@ def test_dependencies_are_taken_from_a_release_that_still_has_them(
         (home / "manifest.json").write_text(json.dumps(built))
         return home / "code" / "core" / "node_modules"
 
-    assert prepare.reusable("core", "node_modules", "key") is None
+    assert dependencies.reusable("core", "node_modules", "key") is None
     whole = release(1, folder=True, there=True)
     release(2, folder=True, there=False)  # somebody removed it
     release(3, folder=True, there=True, key="of another lock file")
-    assert prepare.reusable("core", "node_modules", "key") == whole
+    assert dependencies.reusable("core", "node_modules", "key") == whole
     release(4, folder=False, there=False)  # nothing to install, and so no folder
-    assert prepare.reusable("core", "node_modules", "key") == Path()
+    assert dependencies.reusable("core", "node_modules", "key") == Path()

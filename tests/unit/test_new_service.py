@@ -12,7 +12,8 @@ from stack import site as sites
 from stack import vault
 from stack.desired import Desired, desired
 from stack.errors import Refused
-from stack.plan import plan, request
+from stack.plan import plan
+from stack.requests import request
 from stack.site import ROOT
 from stack.templates import TEMPLATES
 from tests.unit.examples import CATALOGUE, REVISION, RUN, bare, root_with

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stack.desired import GUARDS, Desired, desired
-from stack.plan import Plan, owned, plan, rollback
+from stack.difference import owned
+from stack.plan import Plan, plan, rollback
 from tests.unit.examples import (
     ONE,
     REVISION,

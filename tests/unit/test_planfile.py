@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from stack.desired import Desired, desired
-from stack.plan import Revision, plan
+from stack.plan import plan
 from stack.planfile import VERSION, Document, Seal, bound, common, moved, revision, sealed, steps, unfit
+from stack.revision import Revision
 from tests.unit.examples import REVISION, RUN, SPREAD, as_wanted, bare, secrets, site, wanted
 
 SITE = site()

@@ -8,7 +8,7 @@ import prepare
 import pytest
 
 from stack.desired import unit_files
-from stack.plan import request
+from stack.requests import request
 from stack.restarts import Code, dependencies, restarts, service_digest
 from tests.unit.examples import REVISION, as_wanted, site, wanted
 
@@ -45,7 +45,7 @@ def test_the_digest_is_the_hosts_own(monkeypatch: pytest.MonkeyPatch) -> None:
         assert service_digest(HOST, service, CODE) == theirs
     for scripts in (False, True):
         foretold = dependencies("core", "v18", "{}", scripts)
-        assert foretold == prepare.dependencies("core", "v18", b"{}", scripts)
+        assert foretold == dependencies.key("core", "v18", b"{}", scripts)
 
 
 def test_nothing_changed_starts_nothing() -> None:
