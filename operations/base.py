@@ -51,19 +51,24 @@ def nothing() -> Generator[StringCommand, None, None]:
 def provision(plan: Plan) -> None:
     """Trust, packages, user, folders and our programs: only what the look found missing."""
     env = download_env(plan.desired.site.settings.network)
+    certificates = {path: file for path, file in plan.trusted.items() if path.endswith(".crt")}
     for path, file in plan.trusted.items():
-        # Not with files.put: that goes through a file in /tmp whose name anybody on the host can foretell.
-        write(path=path, content=file.content, name=f"Put {path}", _sudo=True, _stdin=[file.content])
+        if path not in certificates:
+            write(path=path, content=file.content, name=f"Put {path}", _sudo=True, _stdin=[file.content])
     if plan.packages:
         apt.packages(
             name=f"Install {', '.join(plan.packages)}",
             packages=plan.packages,
             update=True,
             no_recommends=True,
+            extra_install_args="-o DPkg::Lock::Timeout=300",  # a new host may be upgrading itself
             _sudo=True,
             _env=env,
         )
-    if any(path.endswith(".crt") for path in plan.trusted):
+    # Only now: what makes them trusted is a package, and a deploy that stopped before it finds them missing.
+    for path, file in certificates.items():
+        write(path=path, content=file.content, name=f"Put {path}", _sudo=True, _stdin=[file.content])
+    if certificates:
         server.shell(name="Trust the certificates", commands="update-ca-certificates", _sudo=True)
     if plan.user:
         user = plan.desired.site.catalogue.user
@@ -78,7 +83,8 @@ def provision(plan: Plan) -> None:
 
 @operation(is_idempotent=False)
 def write(path: str, content: str) -> Generator[StringCommand, None, None]:
-    """Write what stands on stdin, to the byte, on a host that may not have Python yet."""
+    """Write what stands on stdin, to the byte, on a host that may not have Python yet. Not with files.put:
+    that goes through a file in /tmp whose name anybody on the host can foretell."""
     size = len(content.encode())
     yield StringCommand(f"head -c {size} | install -D -m 644 /dev/stdin {shlex.quote(path)}")
 
