@@ -18,6 +18,9 @@ from stack.vault import open_vault
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Of every host that says nothing else. What is sent is text: compressed, a far host has it in fewer round trips.
+CONNECTION = {"ssh_strict_host_key_checking": "yes", "ssh_paramiko_connect_kwargs": {"compress": True}}
+
 
 @dataclass(frozen=True)
 class Host:
@@ -111,7 +114,7 @@ def place(environment: str, names: dict[str, Any], catalogue: Catalogue) -> dict
             address=str(data[name].get("address", data[name].get("ssh_hostname", name))),
             roles=frozenset(roles[name]),
             # pyinfra's own default would accept an unknown host key at the first contact.
-            data={"ssh_strict_host_key_checking": "yes", **data[name]},
+            data={**CONNECTION, **data[name]},
         )
         for name in sorted(data)
     }

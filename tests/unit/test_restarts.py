@@ -4,8 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dependencies as installed
 import prepare
 import pytest
+import source
 
 from stack.desired import unit_files
 from stack.requests import request
@@ -40,12 +42,12 @@ def foretold(seen: dict[str, Any], code: Code = CODE, host: Any = HOST) -> dict[
 def test_the_digest_is_the_hosts_own(monkeypatch: pytest.MonkeyPatch) -> None:
     told = request(HOST, REVISION, "new", "digest")
     for program, service in zip(told["services"], HOST.services, strict=True):
-        monkeypatch.setattr(prepare, "git", lambda *_, found=TREES[service.name], **__: found)
+        monkeypatch.setattr(source, "git", lambda *_, found=TREES[service.name], **__: found)
         theirs = prepare.service_digest(told, Path("code"), program, BUILT)
         assert service_digest(HOST, service, CODE) == theirs
     for scripts in (False, True):
         foretold = dependencies("core", "v18", "{}", scripts)
-        assert foretold == dependencies.key("core", "v18", b"{}", scripts)
+        assert foretold == installed.key("core", "v18", b"{}", scripts)
 
 
 def test_nothing_changed_starts_nothing() -> None:
