@@ -47,7 +47,8 @@ class Side:
             "PYINFRA_PROGRESS": "off",
             "ANSIBLE_CONFIG": str(PEERS / "ansible.cfg"),
         }
-        unset = ("LIMIT", "TO", "ADOPT", "REASON", "AGAINST", "HOSTS", "ONLY", "JSON", "COUNT")
+        unset = ["LIMIT", "TO", "ADOPT", "REASON", "AGAINST", "HOSTS", "ONLY", "JSON", "COUNT"]
+        unset += ["PYTHONDONTWRITEBYTECODE"]  # nobody's default: all of ours would be compiled in each run
         self.environment = {k: v for k, v in os.environ.items() if k not in unset} | told
         if self.name == "peers":
             place, clone = str(folder() / "files"), str(revisions.repository())

@@ -121,6 +121,8 @@ def write_hosts(side: str, hosts: list[state.Host], ports: list[int] | None) -> 
         data[host.name] = {
             "ssh_hostname": address,
             "ssh_port": port,
+            "sshd_port": 22,
+            "address": host.address,
             "ssh_user": known.ssh_user,
             "ssh_key": known.ssh_key,
             "ssh_known_hosts_file": str(place / f"{side}.known_hosts"),

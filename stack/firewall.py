@@ -14,8 +14,10 @@ Door = tuple[Service, str, list[str]]
 
 
 def opened(site: Site, host: Host) -> list[int]:
-    """Ports that anybody may connect to: where pyinfra's SSH goes, and what the settings say."""
-    return sorted({int(host.data.get("ssh_port", 22)), *site.settings.firewall.open})
+    """Ports that anybody may connect to: where sshd listens (`ssh_port`, unless that is a gateway's), and
+    what the settings say."""
+    ssh = host.data.get("sshd_port", host.data.get("ssh_port", 22))
+    return sorted({int(ssh), *site.settings.firewall.open})
 
 
 def doors(site: Site, host: Host, clients: dict[str, list[Host]]) -> list[Door]:

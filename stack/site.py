@@ -18,7 +18,7 @@ from stack.vault import open_vault
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Of every host that says nothing else. What is sent is text: compressed, a far host has it in fewer round trips.
+# Of every host that says nothing else. Text is sent: compressed, a far host has it in fewer round trips.
 CONNECTION = {"ssh_strict_host_key_checking": "yes", "ssh_paramiko_connect_kwargs": {"compress": True}}
 
 

@@ -34,6 +34,11 @@ def test_ports_of_ssh_and_settings_are_open_to_all() -> None:
     ]
 
 
+def test_behind_a_gateway_the_port_is_open_where_sshd_listens() -> None:
+    roles: Roles = {role: [("one", {"ssh_port": 2222, "sshd_port": 22})] for role in ONE}
+    assert rules(site(roles), "one") == ["tcp dport { 22 } accept"]
+
+
 def test_a_service_is_open_to_the_hosts_that_call_it() -> None:
     spread = site(SPREAD)
     assert rules(spread, "feed") == [
