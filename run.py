@@ -7,7 +7,6 @@ It loads nothing of the project: inventory.py checks everything, in pyinfra's ow
 """
 
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -25,7 +24,7 @@ def main(arguments: list[str]) -> int:
     # A shell's background job inherits SIGINT ignored; pyinfra heeds it all the same, and so must we.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     limit = os.environ.get("LIMIT")
-    os.environ.setdefault("QUANTLAB_RUN", f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}")
+    os.environ.setdefault("QUANTLAB_RUN", f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}")
     command = [sys.executable, "-m", "pyinfra", "-y", "inventory.py"]
     for word in limit.split(",") if limit else []:
         command += ["--limit", word]
