@@ -3,12 +3,17 @@
 Each part is run by itself, again and again; the least of its times is its own, whatever else runs here.
 """
 
+import json
+import os
 import subprocess
 import sys
 import time
 
-from stack.desired import load
+from facts.look import request
+from lab import ssh, state
+from stack.desired import Desired, load
 from stack.site import ROOT
+from stack.transport import piped
 
 # Statements for an interpreter of its own; each line comes on top of what the one above it has imported.
 LAYERS = (
@@ -18,7 +23,7 @@ LAYERS = (
     ("the schema of catalogue and settings is built", "import stack.site"),
     (
         "what renders, and the operations, are imported",
-        "import stack.desired, operations.release, facts.look",
+        "import stack.desired, operations.release, operations.planning, operations.service, facts.look",
     ),
     ("catalogue, settings, secrets are read, hosts rendered", "stack.desired.load()"),
 )
@@ -46,11 +51,24 @@ def layers() -> list[tuple[str, float]]:
     return found
 
 
+def look(desired: Desired) -> float:
+    """What looking at a host takes beyond running `true` there."""
+    lab = state.read(ROOT, os.environ.get("LAB") or "quantlab")
+    source = (ROOT / "host" / "look.py").read_text()
+    stdin = f"{json.dumps(source)}\n{json.dumps(request(desired))}\n"
+    return least(ssh.command(lab, lab.hosts[0], f"sudo {piped()}"), stdin) - least(
+        ssh.command(lab, lab.hosts[0], "sudo true")
+    )
+
+
 def main() -> None:
-    site = next(iter(load().values())).site
-    rows = layers()
-    remote = ["git", "ls-remote", site.settings.repository, site.settings.branch]
-    rows.append(("git asks the remote, while the hosts are looked at", least(remote)))
+    desired = next(iter(load().values()))
+    settings = desired.site.settings
+    rows = [("run.py is started, to start pyinfra", least([sys.executable, "-c", "import run"]))]
+    rows += layers()
+    rows.append(("the host is looked at", look(desired)))
+    remote = ["git", "ls-remote", settings.repository, settings.branch]
+    rows.append(("git asks the remote, meanwhile", least(remote)))
     for title, took in rows:
         print(f"{took:7.0f} ms  {title}")
 

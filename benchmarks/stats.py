@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from operations.release import SETTLE
+
 Run = dict[str, Any]
 
 
@@ -83,4 +85,6 @@ def changed_env(cell: Cell) -> list[Mark]:
     if ours is None or floor is None:
         return []
     beyond = (ours - cell.healthy()) / floor
-    return at_most("one env value, 1 host: x the floor, without the service's own start", beyond, 2)
+    found = at_most("one env value, 1 host: x the floor, without the service's own start", beyond, 2)
+    text = f"… and without the {SETTLE} s for which it must then stay up"
+    return found + at_most(text, beyond - SETTLE / floor, 2)

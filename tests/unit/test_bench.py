@@ -47,6 +47,7 @@ def test_marks_are_judged_only_where_they_were_measured() -> None:
     assert found["nothing to change, 1 host: x the floor"].good
     env = found["one env value, 1 host: x the floor, without the service's own start"]
     assert (env.value, env.good) == (1.5, True)
+    assert found["… and without the 2 s for which it must then stay up"].value == -0.5
 
 
 def test_a_mark_that_is_missed_is_told() -> None:
