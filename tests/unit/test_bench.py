@@ -43,7 +43,7 @@ def test_ratios_are_those_of_runs_in_the_same_turn() -> None:
 
 def test_marks_are_judged_only_where_they_were_measured() -> None:
     found = {mark.text: mark for mark in stats.marks([NOTHING, ENV])}
-    assert len(found) == 3
+    assert len(found) == 4
     assert found["nothing to change, 1 host: x the floor"].good
     env = found["one env value, 1 host: x the floor, without the service's own start"]
     assert (env.value, env.good) == (1.5, True)
