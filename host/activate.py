@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import look
 import pending
 import store
 import tree
@@ -71,7 +72,8 @@ def switch(target: str, cause: dict[str, Any]) -> list[str]:
     pending.wind(marker)
     others = [store.manifest(name) or unknown() for name in present - {target}]
     replace(manifest, others, changed, reload=bool(earlier))
-    marker["starts"] = [s["name"] for s in manifest["services"] if must_start(s, marker["stale"])]
+    states = look.units([f"{s['unit']}.service" for s in manifest["services"]], "Id,ActiveState,MainPID")
+    marker["starts"] = [s["name"] for s in manifest["services"] if must_start(s, states, marker["stale"])]
     pending.save(marker)
     return list(marker["starts"])
 
@@ -114,10 +116,10 @@ def stale(
     return sorted(found)
 
 
-def must_start(service: dict[str, Any], stale: list[str]) -> bool:
+def must_start(service: dict[str, Any], states: dict[str, dict[str, str]], stale: list[str]) -> bool:
     """Down, or stale, or started from code, env or unit other than this release's."""
-    unit = show(f"{service['unit']}.service", "ActiveState", "MainPID")
-    if unit["ActiveState"] != "active" or service["name"] in stale:
+    unit = states.get(f"{service['unit']}.service")
+    if unit is None or unit["ActiveState"] != "active" or service["name"] in stale:
         return True
     others = store.manifest(store.running_from(unit["MainPID"])).get("services", [])
     return service["digest"] not in [s["digest"] for s in others if s["name"] == service["name"]]

@@ -1,5 +1,6 @@
 """A tree's dependencies: installed from its lock file, or taken from a release that has the same."""
 
+import functools
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,7 @@ def install(request: dict[str, Any], code: Path, item: dict[str, Any]) -> str:
     lock = where / ("package-lock.json" if node else "requirements.txt")
     if not lock.exists():
         raise Failed(f"build of {item['path']}: {lock.name} is missing at commit {request['commit'][:12]}")
-    version = run(["node" if node else "python3", "--version"], what="runtime").strip()
-    depends = key(item["path"], version, lock.read_bytes(), item["scripts"])
+    depends = key(item["path"], version(item["runtime"]), lock.read_bytes(), item["scripts"])
     found = reusable(item["path"], folder, depends)
     if found and found.parts:
         copy = ["cp", "--archive", "--link", str(found), str(where / folder)]
@@ -55,6 +55,11 @@ def install(request: dict[str, Any], code: Path, item: dict[str, Any]) -> str:
             env=request["env"] | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
         )
     return depends
+
+
+@functools.cache
+def version(runtime: str) -> str:
+    return run([{"node": "node", "python": "python3"}[runtime], "--version"], what="runtime").strip()
 
 
 def key(path: str, version: str, lock: bytes, scripts: bool) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pending
 import store
 from common import Failed, run, show
-from look import listeners
+from look import listeners, units
 from mask import masked
 
 
@@ -64,16 +64,14 @@ def wait_for(port: int, seconds: float) -> list[str] | None:
 def settle(marker: dict[str, Any], services: list[dict[str, Any]], seconds: float) -> None:
     """Wait until all that this run started has been up for `seconds`, as the processes that passed
     their gates, and see that nothing else has died meanwhile. Raises Failed."""
-    wait = 0.0
-    for name in marker["started"]:
-        unit = next(s["unit"] for s in services if s["name"] == name)
-        at = show(f"{unit}.service", "ActiveEnterTimestampMonotonic")["ActiveEnterTimestampMonotonic"]
-        wait = max(wait, int(at or 0) / 1e6 + seconds - pending.uptime())
-    time.sleep(min(max(wait, 0), seconds))
+    started = [f"{s['unit']}.service" for s in services if s["name"] in marker["started"]]
+    entered = units(started, "Id,ActiveEnterTimestampMonotonic").values()
+    last = max((int(unit["ActiveEnterTimestampMonotonic"] or 0) for unit in entered), default=0) / 1e6
+    time.sleep(min(max(last + seconds - pending.uptime(), 0), seconds))
+    states = units([f"{service['unit']}.service" for service in services], "Id,ActiveState,MainPID")
     for service in services:
-        mark = marker["started"].get(service["name"])
-        now = show(f"{service['unit']}.service", "MainPID", "ActiveState")
-        if now["ActiveState"] != "active" or (mark and now["MainPID"] != mark["pid"]):
+        mark, now = marker["started"].get(service["name"]), states.get(f"{service['unit']}.service")
+        if now is None or now["ActiveState"] != "active" or (mark and now["MainPID"] != mark["pid"]):
             raise Failed(explain(marker, service, "was healthy, then died"))
 
 
