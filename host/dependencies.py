@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from common import RELEASES, Failed, run
 
 STRANGERS = "nogroup"  # what others wrote is built as the user, but without the group that may read core/.env
 BUILT = {"node": "node_modules", "python": ".venv"}  # where each runtime's dependencies are put
+KINDS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "workspaces")
 
 
 def install(request: dict[str, Any], code: Path, item: dict[str, Any]) -> str:
@@ -27,7 +29,7 @@ def install(request: dict[str, Any], code: Path, item: dict[str, Any]) -> str:
     if found and found.parts:
         copy = ["cp", "--archive", "--link", str(found), str(where / folder)]
         run(copy, what="reuse of dependencies", user=user, group=STRANGERS)
-    if found is not None:
+    if found is not None or (node and not item["scripts"] and needs_nothing(where)):
         return depends
     what = f"build of {item['path']}"
     if node:
@@ -55,6 +57,17 @@ def install(request: dict[str, Any], code: Path, item: dict[str, Any]) -> str:
             env=request["env"] | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
         )
     return depends
+
+
+def needs_nothing(where: Path) -> bool:
+    """Whether package.json and its lock agree that there is nothing to install: npm needs a second for it."""
+    try:
+        package, lock = (json.loads((where / n).read_text()) for n in ("package.json", "package-lock.json"))
+        packages = lock["packages"]
+        told = [of.get(kind) for of in (package, packages[""]) for kind in KINDS]
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        return False  # npm shall say what is wrong
+    return list(packages) == [""] and not any(told)
 
 
 @functools.cache
