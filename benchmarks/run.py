@@ -54,6 +54,8 @@ class Bench:
         side = self.sides[contender.side]
         if not contender.deploys:
             return
+        for host in scene.members(side.name, self.size) if case in CHANGES else ():
+            scene.on_host(host, "systemctl reset-failed 'quantlab-*'")  # nobody else restarts one that often
         if case == "fresh":
             self.base.fresh(scene.members(side.name, self.size))
             side.begin()
