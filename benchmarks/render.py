@@ -5,7 +5,7 @@
 
 import json
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from stack.desired import PROGRAMS, Desired, download_env, load
@@ -46,12 +46,13 @@ def described(desired: Desired, folder: Path) -> dict[str, Any]:
     of_services = {f"/etc/quantlab/{s.env_file}" for s in desired.services}
     of_services |= {f"/etc/systemd/system/{s.unit}.service" for s in desired.services}
     programs = [*desired.services, *desired.site.timers_on(desired.host)]
+    shared = sorted({str(PurePath(path).parent) for path in desired.logs if path.startswith("/opt/")})
     code_file = f"{catalogue.code}/{catalogue.dotenv.path}"
     return {
         "packages": catalogue.packages,
         "user": catalogue.user,
         "directories": [entry(path, file) for path, file in desired.directories.items()]
-        + [entry(path, File("", 0o755)) for path in (PROGRAMS, RELEASES)],
+        + [entry(path, File("", 0o755)) for path in (PROGRAMS, RELEASES, *shared)],
         "logs": [entry(path, file) for path, file in desired.logs.items()],
         "links": [{"path": f"{catalogue.code}/{path}", "to": to} for path, to in desired.links.items()],
         "repository": desired.site.settings.repository,
