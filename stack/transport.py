@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 HOST = Path(__file__).resolve().parent.parent / "host"
+PYTHON = "python3 -I -S"  # nothing but the standard library, which is all that host programs use
 _BOOT = "import json,sys;exec(compile(json.loads(sys.stdin.readline()),'quantlab','exec'))"
 
 
@@ -19,12 +20,12 @@ class Unshown(list[str]):
 
 def piped() -> str:
     """Runs a program that comes over stdin as one line of JSON, its request as the next line."""
-    return f"python3 -I -c {shlex.quote(_BOOT)}"
+    return f"{PYTHON} -c {shlex.quote(_BOOT)}"
 
 
 def installed(verb: str) -> str:
     """Runs a verb of the programs that are installed on the host; its request comes over stdin."""
-    return f"python3 -I /usr/local/lib/quantlab {verb}"
+    return f"{PYTHON} /usr/local/lib/quantlab {verb}"
 
 
 @functools.cache
