@@ -43,8 +43,8 @@ def whole(name: str) -> dict[str, Any]:
 def restore(name: str) -> None:
     """Make the tree of a release that is to get live what its commit says; edits are stashed in it.
 
-    The live one keeps its edits, as does what was set up by hand. A revert, which has fewer rights, takes
-    trees as they are.
+    The live one keeps its edits, as does what was set up by hand. A revert, which has fewer rights, and the
+    rollback on the host alone take trees as they are.
     """
     found = whole(name)
     code, commit = RELEASES / name / "code", found["commit"]

@@ -46,7 +46,7 @@ def adoption(desired: Desired) -> dict[str, Any]:
 
 
 def builds(desired: Desired) -> list[dict[str, Any]]:
-    """The folders whose dependencies a release installs, as host/prepare.py is told."""
+    """The folders whose dependencies a release installs, as host/dependencies.py is told."""
     programs = [*desired.services, *desired.site.timers_on(desired.host)]
     runtimes = {program.build: program.runtime for program in programs}
     scripts = {program.build for program in programs if program.scripts}
