@@ -45,7 +45,7 @@ class Tail:
                     lines = deque(file, most)
                     if copy == self._path:
                         self._position = file.tell()
-            except FileNotFoundError:
+            except (FileNotFoundError, EOFError):
                 continue  # not there yet, or just being rotated
             found = [entry for entry in self._timed(lines, written) if entry[0] >= since] + found
         return found[-most:]
@@ -76,13 +76,13 @@ class Tail:
         return found
 
     def _copies(self) -> list[Path]:
-        """The file and its rotated copies, newest first: LOG, LOG.1 or LOG.1.gz, LOG.2.gz, …"""
-        numbered = {
-            int(number): path
+        """The file and its rotated copies, newest first: LOG, LOG.1, LOG.1.gz, LOG.2.gz, …"""
+        numbered = [
+            (int(number), path)
             for path in self._path.parent.glob(f"{self._path.name}.*")
             if (number := path.name[len(self._path.name) + 1 :].removesuffix(".gz")).isdigit()
-        }
-        return [self._path, *(numbered[number] for number in sorted(numbered))]
+        ]
+        return [self._path, *(path for _, path in sorted(numbered))]
 
 
 def opened(path: Path) -> BinaryIO | gzip.GzipFile:

@@ -153,6 +153,17 @@ def test_a_log_goes_on_in_its_rotated_copies(tmp_path: Path) -> None:
     assert seconds(Tail(log, "x"), 4, 100) == [4, 5, 6]
 
 
+def test_a_copy_may_be_there_plain_and_compressed(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    log.write_text(at(5))
+    (tmp_path / "x.log.1").write_text(at(3) + at(4))
+    whole = gzip.compress((at(1) + at(2)).encode())
+    (tmp_path / "x.log.1.gz").write_bytes(whole)
+    assert seconds(Tail(log, "x"), 0, 100) == [1, 2, 3, 4, 5]
+    (tmp_path / "x.log.1.gz").write_bytes(whole[:-5])  # as while it is being compressed
+    assert seconds(Tail(log, "x"), 0, 100) == [3, 4, 5]
+
+
 def test_a_log_is_followed_through_its_rotation(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
     tail = Tail(log, "x")
