@@ -26,7 +26,6 @@ def rollback(arguments: list[str]) -> str:
         raise Failed(f"release {live} is live, and no good release is older")
     if not store.is_good(target):
         raise Failed(f"{target} is no good release of this host; good ones: {store.listed('good')}")
-    store.whole(target)
     who = {
         "id": f"host-{secrets.token_hex(4)}",
         "by": f"{os.environ.get('SUDO_USER', 'root')}@{socket.gethostname()}",
@@ -36,6 +35,7 @@ def rollback(arguments: list[str]) -> str:
     print(f"release {live} is live; going back to {target}", file=sys.stderr)
     cause = {"kind": "rollback", "run": who["id"], "by": who["by"], "revert_after": 300}
     try:
+        store.restore(target)
         starts = activate.switch(target, cause)
     except Failed:
         lock.release(who["id"])
