@@ -1,6 +1,5 @@
 """Asks the services of this host what they know, over loopback, with their own tokens."""
 
-import http.client
 import json
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,8 @@ def fetch(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def get(service: dict[str, Any], path: str, headers: dict[str, str]) -> Any:
+    import http.client  # only here: see probe.py
+
     connection = http.client.HTTPConnection("127.0.0.1", service["port"], timeout=5)
     try:
         connection.request("GET", path, headers=headers)

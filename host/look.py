@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import pwd
+import re
 import subprocess
 import sys
 import time
@@ -70,7 +71,7 @@ def writable() -> bool:
 
 def output(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
-    return done.stdout  # a package that dpkg does not know makes it fail, and that is an answer
+    return done.stdout
 
 
 def user_there(name: str) -> bool:
@@ -82,8 +83,12 @@ def user_there(name: str) -> bool:
 
 
 def installed(packages: list[str]) -> list[str]:
-    lines = output("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *packages).splitlines()
-    return [line.split()[0] for line in lines if line.endswith(" installed")]
+    """Read from dpkg's own record: to ask dpkg-query takes five times as long."""
+    status = Path("/var/lib/dpkg/status")
+    text = status.read_text(errors="replace") if status.exists() else ""  # no Debian
+    records = {record.split("\n", 1)[0]: record for record in text.split("\n\n")}
+    state = re.compile(r"^Status: .* installed$", re.MULTILINE)
+    return [name for name in packages if state.search(records.get(f"Package: {name}", ""))]
 
 
 def units(names: list[str], properties: str = PROPERTIES) -> dict[str, dict[str, str]]:

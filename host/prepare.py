@@ -3,7 +3,6 @@
 A release without a manifest is unfinished: nothing ever activates it, and the next prepare removes it.
 """
 
-import concurrent.futures
 import hashlib
 import json
 import shutil
@@ -22,21 +21,23 @@ TOLD = ("id", "digest", "commit", "revision", "code", "user", "enabled", "shared
 
 def prepare(request: dict[str, Any]) -> dict[str, Any]:
     """Build release request["id"]; return its number."""
-    release = RELEASES / request["id"]
+    from concurrent.futures import ThreadPoolExecutor  # only here: see probe.py
+
+    release, programs = RELEASES / request["id"], request["services"]
+    code = release / "code"
     remove_unfinished()
     source.fetch(request)
     release.mkdir(mode=0o755)
     (release / "files").mkdir(mode=0o700)
-    source.check_out(request, release / "code")
-    link_shared(request["shared"], release / "code")
-    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        keys = list(
-            pool.map(lambda item: dependencies.install(request, release / "code", item), request["builds"])
-        )
+    source.check_out(request, code)
+    link_shared(request["shared"], code)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        keys = pool.map(lambda item: dependencies.install(request, code, item), request["builds"])
+        trees = pool.map(lambda program: tree_of(request, code, program), programs)
+        built = {item["path"]: key for item, key in zip(request["builds"], keys, strict=True)}
     for path, file in request["files"].items():
         staged = release / "files" / path.lstrip("/")
         write(staged, file["content"], file["mode"], file["owner"], file["group"])
-    built = {item["path"]: key for item, key in zip(request["builds"], keys, strict=True)}
     number = 1 + max((store.manifest(name)["number"] for name in store.names()), default=0)
     manifest = {
         **{key: request[key] for key in TOLD},
@@ -48,7 +49,7 @@ def prepare(request: dict[str, Any]) -> dict[str, Any]:
         "folders": [
             item["path"]
             for item in request["builds"]
-            if (release / "code" / item["path"] / dependencies.BUILT[item["runtime"]]).is_dir()
+            if (code / item["path"] / dependencies.BUILT[item["runtime"]]).is_dir()
         ],
         "files": {
             path: [
@@ -60,8 +61,8 @@ def prepare(request: dict[str, Any]) -> dict[str, Any]:
             for path, f in request["files"].items()
         },
         "services": [
-            program | {"digest": service_digest(request, release / "code", program, built)}
-            for program in request["services"]
+            program | {"digest": service_digest(request, tree, program, built)}
+            for tree, program in zip(trees, programs, strict=True)
         ],
     }
     store.mark(request["id"], "prepared")
@@ -86,12 +87,14 @@ def remove_unfinished() -> None:
             shutil.rmtree(release)
 
 
-def service_digest(
-    request: dict[str, Any], code: Path, program: dict[str, Any], built: dict[str, str]
-) -> str:
+def tree_of(request: dict[str, Any], code: Path, program: dict[str, Any]) -> str:
+    """A program's own paths of the tree: the same text, the same code."""
+    return source.git(request, "ls-tree", request["commit"], "--", *program["paths"], cwd=code)
+
+
+def service_digest(request: dict[str, Any], tree: str, program: dict[str, Any], built: dict[str, str]) -> str:
     """What a running service depends on: its own paths of the tree, its dependencies, env and unit."""
-    trees = source.git(request, "ls-tree", request["commit"], "--", *program["paths"], cwd=code)
-    parts = [trees, built[program["build"]]]
+    parts = [tree, built[program["build"]]]
     for path in program["files"]:
         file = request["files"][path]
         parts += [path, file["content"]]

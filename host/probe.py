@@ -5,7 +5,6 @@ Exit 0: healthy. Exit 1: not, with the reason on stderr. Tokens are read from th
 """
 
 import argparse
-import http.client
 import os
 import socket
 import sys
@@ -17,6 +16,8 @@ POLL = 0.05  # seconds between two tries: short beside the time that any service
 
 def http_reason(port: int, path: str, status: int, token: str | None) -> str | None:
     """None when a GET answers with the status, else why not."""
+    import http.client  # it takes as long as all the rest of a step's start, and few steps ask
+
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3)
     try:
         connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})

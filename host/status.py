@@ -1,6 +1,5 @@
 """How this host is right now: release, services, their health. Changes nothing, waits for nothing."""
 
-import concurrent.futures
 import re
 import time
 from pathlib import Path
@@ -21,6 +20,8 @@ PROPERTIES = (
 
 def status(request: dict[str, Any]) -> dict[str, Any]:
     """All that an operator sees on one screen, as the live release's own catalogue says what there is."""
+    from concurrent.futures import ThreadPoolExecutor  # only here: see probe.py
+
     name = store.live(request["code"])
     manifest = store.manifest(name)
     if not manifest:
@@ -31,7 +32,7 @@ def status(request: dict[str, Any]) -> dict[str, Any]:
     names = [f"{s['unit']}.service" for s in manifest["services"]]
     jobs = [unit.replace(".timer", ".service") for unit in timers]
     units = look.units([*names, *timers, *jobs], PROPERTIES)
-    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+    with ThreadPoolExecutor(16) as pool:
         services = list(
             pool.map(
                 lambda s: described(s, told.get(s["name"], {}), units[f"{s['unit']}.service"]),

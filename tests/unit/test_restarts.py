@@ -1,13 +1,10 @@
 """A plan foretells which services start: by the digest that the host itself makes, and with the reason."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import dependencies as installed
 import prepare
-import pytest
-import source
 
 from stack.desired import unit_files
 from stack.requests import request
@@ -39,11 +36,10 @@ def foretold(seen: dict[str, Any], code: Code = CODE, host: Any = HOST) -> dict[
     return restarts(host, seen, {s.name: service_digest(host, s, code) for s in host.services}, code)
 
 
-def test_the_digest_is_the_hosts_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_digest_is_the_hosts_own() -> None:
     told = request(HOST, REVISION, "new", "digest")
     for program, service in zip(told["services"], HOST.services, strict=True):
-        monkeypatch.setattr(source, "git", lambda *_, found=TREES[service.name], **__: found)
-        theirs = prepare.service_digest(told, Path("code"), program, BUILT)
+        theirs = prepare.service_digest(told, TREES[service.name], program, BUILT)
         assert service_digest(HOST, service, CODE) == theirs
     for scripts in (False, True):
         foretold = dependencies("core", "v18", "{}", scripts)
