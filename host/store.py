@@ -8,10 +8,16 @@ import look
 import tree
 from common import RELEASES, Failed, read_json, run, write
 
+_finished: dict[Path, dict[str, Any]] = {}
+
 
 def manifest(name: str | None) -> dict[str, Any]:
-    """What a release is; empty when there is no such release, or an unfinished one."""
-    return read_json(RELEASES / name / "manifest.json", {}) if name else {}
+    """What a release is; empty when there is no such release, or an unfinished one. Once it is written
+    nobody changes it, so it is read once."""
+    place = RELEASES / name / "manifest.json" if name else Path()
+    if name and place not in _finished and (found := read_json(place, {})):
+        _finished[place] = found
+    return _finished.get(place, {})
 
 
 def state(name: str | None) -> dict[str, Any]:
