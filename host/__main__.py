@@ -95,6 +95,12 @@ def main() -> int:
     except Failed as failed:
         print(failed, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted: `make status` says what is live", file=sys.stderr)
+        return 130
+    except OSError as error:  # a full disk, say; what had begun is given up, or was put back, by now
+        print(f"{sys.argv[1]}: {error}\n  next: mend that; `make status` says what is live", file=sys.stderr)
+        return 1
     return 0
 
 

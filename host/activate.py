@@ -25,7 +25,6 @@ FIREWALL = "quantlab-firewall.service"
 
 def activate(request: dict[str, Any]) -> dict[str, Any]:
     """Activate request["id"] for a run. Returns the services to (re)start now, in order."""
-    store.restore(request["id"])
     who = request["run"]
     run = {"kind": request["kind"], "run": who["id"], "by": who["by"]}
     return {"starts": switch(request["id"], run | {"revert_after": request["revert_after"]})}

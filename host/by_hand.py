@@ -26,6 +26,7 @@ def rollback(arguments: list[str]) -> str:
         raise Failed(f"release {live} is live, and no good release is older")
     if not store.is_good(target):
         raise Failed(f"{target} is no good release of this host; good ones: {store.listed('good')}")
+    store.whole(target)
     who = {
         "id": f"host-{secrets.token_hex(4)}",
         "by": f"{os.environ.get('SUDO_USER', 'root')}@{socket.gethostname()}",
@@ -35,14 +36,13 @@ def rollback(arguments: list[str]) -> str:
     print(f"release {live} is live; going back to {target}", file=sys.stderr)
     cause = {"kind": "rollback", "run": who["id"], "by": who["by"], "revert_after": 300}
     try:
-        store.restore(target)
         starts = activate.switch(target, cause)
-    except Failed:
+    except BaseException:
         lock.release(who["id"])
         raise
     try:
         revert.bring_up(revert.SETTLE)
-    except Failed as failed:
-        marker = pending.read()
-        raise Failed(revert.give_up(marker, str(failed), blame=True) if marker else str(failed)) from None
+    except (Failed, OSError, KeyboardInterrupt) as failed:
+        marker, why, blame = pending.read(), str(failed) or "interrupted", isinstance(failed, Failed)
+        raise Failed(revert.give_up(marker, why, blame=blame) if marker else why) from None
     return f"release {target} is live, all services healthy ({len(starts)} restarted)"

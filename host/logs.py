@@ -65,12 +65,13 @@ def reader(programs: dict[str, str], *options: str) -> list[str]:
 
 
 def journal(programs: dict[str, str], since: float, most: int) -> tuple[list[Entry], str | None]:
-    """The journal's newest lines, and where it ends."""
-    command = reader(programs, f"--lines={most}", *([f"--since=@{int(since)}"] if since else []))
+    """The journal's newest lines, and where it ends. It is read backwards: with a time to begin at, `--lines`
+    would give the oldest since then."""
+    command = reader(programs, "--reverse", f"--lines={most}", *([f"--since=@{int(since)}"] if since else []))
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     if done.returncode:
         raise Failed(f"the journal cannot be read: {done.stderr.strip()}")
-    lines = done.stdout.splitlines()
+    lines = done.stdout.splitlines()[::-1]
     cursor = json.loads(lines[-1])["__CURSOR"] if lines else None
     return [entry for line in lines for entry in entries(line, programs)], cursor
 
@@ -79,11 +80,13 @@ def entries(line: str, programs: dict[str, str]) -> Iterator[Entry]:
     """One record of the journal as lines."""
     record = json.loads(line)
     message = record.get("MESSAGE") or ""
-    if isinstance(message, list):  # what is not UTF-8 comes as numbers
-        message = bytes(message).decode(errors="replace")
+    if isinstance(message, list):  # what is not UTF-8 comes as numbers, what was said twice as texts
+        numbers = all(isinstance(part, int) for part in message)
+        message = bytes(message).decode(errors="replace") if numbers else "\n".join(map(str, message))
     at = int(record["__REALTIME_TIMESTAMP"]) / 1e6
     # What systemd says of a unit bears its name in UNIT.
-    program = programs.get(record.get("UNIT", "")) or programs.get(record.get("_SYSTEMD_UNIT", ""), "?")
+    named = (str(record.get(field)) for field in ("UNIT", "_SYSTEMD_UNIT"))
+    program = next((programs[unit] for unit in named if unit in programs), "?")
     return ((at, program, text, "journal") for text in message.splitlines())
 
 

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import look
-import tree
-from common import RELEASES, Failed, read_json, run, write
+from common import RELEASES, Failed, read_json, write
 
 _finished: dict[Path, dict[str, Any]] = {}
 
@@ -44,30 +43,6 @@ def whole(name: str) -> dict[str, Any]:
     if lost:
         raise Failed(f"release {name} is not whole, {lost[0]} is missing; good ones: {listed('good')}")
     return found
-
-
-def restore(name: str) -> None:
-    """Make the tree of a release that is to get live what its commit says; edits are stashed in it.
-
-    The live one keeps its edits, as does what was set up by hand. A revert, which has fewer rights, takes
-    trees as they are. Raises Failed with nothing changed on the host.
-    """
-    found = whole(name)
-    code, commit, now = RELEASES / name / "code", found["commit"], live(found["code"])
-    if name == now or found["number"] == 0:
-        return
-    if not tree.git(code, "diff", "--name-only", commit, "--"):
-        return
-    try:
-        for command in (["stash", "push", "--quiet"], ["reset", "--quiet", "--hard", commit]):
-            words = ["git", "-c", "user.name=quantlab-deploy", "-c", "user.email=root@localhost", *command]
-            run(words, what=f"changes made by hand in {code}", user=found["user"], cwd=code)
-    except Failed as failed:
-        raise Failed(
-            f"{failed}\n  live now: release {now}, unchanged\n"
-            f"  next: look (sudo -u {found['user']} git -C {code} status), or choose another"
-            f" ({listed('good')})"
-        ) from None
 
 
 def staged(name: str, path: str) -> Path:

@@ -4,6 +4,7 @@ import gzip
 import os
 import re
 import time
+import zlib
 from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -47,6 +48,8 @@ class Tail:
                         self._position = file.tell()
             except (FileNotFoundError, EOFError):
                 continue  # not there yet, or just being rotated
+            except (OSError, zlib.error) as error:
+                lines = deque([f"{copy} cannot be read: {error}".encode()])
             found = [entry for entry in self._timed(lines, written) if entry[0] >= since] + found
         return found[-most:]
 
@@ -80,7 +83,7 @@ class Tail:
         numbered = [
             (int(number), path)
             for path in self._path.parent.glob(f"{self._path.name}.*")
-            if (number := path.name[len(self._path.name) + 1 :].removesuffix(".gz")).isdigit()
+            if (number := path.name[len(self._path.name) + 1 :].removesuffix(".gz")).isdecimal()
         ]
         return [self._path, *(path for _, path in sorted(numbered))]
 

@@ -39,13 +39,18 @@ def variables(text: str, key: str) -> dict[str, str]:
 
 
 def git(code: Path, *arguments: str) -> str:
-    """What git says, asked as the user whose tree it is: the tree's own settings run programs. When a part
-    of it is somebody else's, git says nothing."""
+    """What git says, asked as the user whose tree it is: the tree's own settings run programs. It gets
+    neither our terminal nor more than a minute. When a part of it is somebody else's, git says nothing."""
     owner = code.stat()
     who: dict[str, Any] = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
     env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
     command = ["git", "--no-optional-locks", "-c", "core.quotePath=false", "-C", str(code), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=env, cwd="/", **who)
+    how: dict[str, Any] = {"capture_output": True, "text": True, "errors": "replace", "env": env, "cwd": "/"}
+    apart: dict[str, Any] = {"stdin": subprocess.DEVNULL, "start_new_session": True, "timeout": 60}
+    try:
+        done = subprocess.run(command, **how, **apart, **who)
+    except subprocess.TimeoutExpired:
+        return ""
     return str(done.stdout).rstrip("\n")
 
 
