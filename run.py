@@ -41,10 +41,11 @@ def main(arguments: list[str]) -> int:
             code = child.wait()
             return code if code in (0, REFUSED) else 1
         except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the way back is not to be interrupted, too
             child.wait()
-    print("interrupted: hosts that were changed go back to where they were", file=sys.stderr)
+    print("interrupted: hosts that were changed go back to where they were; wait", file=sys.stderr)
     how["env"] |= {"PLAN": ""}  # to go back, nothing has to be as it was planned
-    subprocess.run([*command, "abort.py"], **how, check=False)
+    subprocess.run([*command, "abort.py"], **how, start_new_session=True, check=False)
     return 130
 
 

@@ -79,11 +79,12 @@ def explain(marker: dict[str, Any], service: dict[str, Any], reason: str) -> str
     """What happened to a service, with the last journal lines."""
     unit = f"{service['unit']}.service"
     state = show(unit, "SubState", "Result")
-    journal = ["journalctl", "-u", unit, "-n", "12", "-o", "cat", "--no-pager"]
+    journal = ["journalctl", "-u", unit, "-n", "30", "-o", "cat", "--no-pager"]
     lines = subprocess.run(journal, capture_output=True, text=True, errors="replace").stdout
     if "gave_up" not in marker:
         # A new unit that can't be healthy must not be restarted for ever behind the operator's back. What
         # the host goes back to may: it was healthy once, and what it misses (S3, say) may come back.
         subprocess.run(["systemctl", "stop", unit], check=False, capture_output=True)
     tail = "\n".join(f"    {line}" for line in masked(lines).splitlines())
-    return f"{service['name']} ({unit}) {reason}: {state['SubState']}, result {state['Result']}\n{tail}"
+    said = f"{service['name']} ({unit}) {reason}: {state['SubState']}, result {state['Result']}"
+    return f"{said}\n{tail}\n    more: make logs SERVICE={service['name']}"

@@ -37,6 +37,7 @@ def survey(request: dict[str, Any]) -> dict[str, Any]:
     states = look.units([*units, "quantlab*"], STATES)
     return seen | {
         "states": states,
+        "running": look.running(states, seen["releases"]),  # of units that only this release has, too
         "elsewhere": {u: wanted_by(u) for u in manifest.get("enabled", []) if not as_written(u)},
         "strange_units": strange_units(known, request["key"]),
         "strange_files": strange_files(manifest, request),

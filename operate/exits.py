@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from stack.errors import Refused
 
+CHANGE = {"restart", "start", "stop", "pull", "lock", "unlock"}
+
 
 def ended(command: Callable[[], int]) -> int:
     try:
@@ -15,6 +17,8 @@ def ended(command: Callable[[], int]) -> int:
             print(f"refused: {reason}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        if CHANGE & {*sys.argv[1:2]}:
+            print("interrupted: hosts end what they have begun; see `make status`", file=sys.stderr)
         return 130
     except BrokenPipeError:  # who reads us has had enough: `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -23,7 +23,7 @@ def collector() -> int:
         reason = f" ({status['reason']})" if status.get("reason") else ""
         print(f"{name}: {status['status']}{reason}, S3 {status.get('s3', '?')}")
         print(table([(f"  {key}", str(value)) for key, value in metrics.items()]))
-    return complain(answers)
+    return complain(answers) or nowhere("collector", found)
 
 
 def runs() -> int:
@@ -45,15 +45,24 @@ def runs() -> int:
             differ = True
             where = "the API, not in the run files" if run in api else "the run files, not in the API"
             print(f"{name}: {run} is active in {where}", file=sys.stderr)
-    return complain(answers) or int(differ)
+    return complain(answers) or nowhere("observer-api", found) or int(differ)
+
+
+def nowhere(service: str, found: dict[str, Any]) -> int:
+    """Exit code 1, and the reason, when none of the hosts that answered has the service."""
+    if not found:
+        print(f"no host has {service} live; see `make status`", file=sys.stderr)
+    return 0 if found else 1
 
 
 def ml() -> int:
     """Run the daily ML job for SYMBOL and DATE on the first host that has it, and show its output as it
     comes; the job's exit code. An interrupt, or a lost connection, ends the job."""
     symbol, date = os.environ.get("SYMBOL", ""), os.environ.get("DATE", "")
-    if not re.fullmatch(r"[a-z0-9]{2,20}", symbol) or not re.fullmatch(r"\d{8}", date):
-        raise Refused("make ml needs SYMBOL=btcusdt and DATE=20260115 (and DRY_RUN=1 to write nothing)")
+    for name, value, form in (("SYMBOL", symbol, r"[a-z0-9]{2,20}"), ("DATE", date, r"\d{8}")):
+        if not re.fullmatch(form, value):
+            wrong = f"{name}={value}" if value else f"{name} is missing"
+            raise Refused(f"{wrong}; as in: make ml SYMBOL=btcusdt DATE=20260115 (DRY_RUN=1 writes nothing)")
     arguments = ["--symbol", symbol, "--date", date, *(["--dry-run"] if given("DRY_RUN") else [])]
     site = load_site()
     (timer,) = (t for t in site.catalogue.timers if t.name == "ml-scheduler")

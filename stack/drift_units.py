@@ -23,7 +23,7 @@ def states(desired: Desired, seen: dict[str, Any], _: str) -> Iterator[Finding]:
             yield Finding(unit, "is masked", since, "-", undo)
         elif state != "enabled":
             what = f"is {state}, not enabled" if state else "has no unit file"
-            yield Finding(unit, what, since, "take it out of the catalogue")
+            yield Finding(unit, what, "", "take it out of the catalogue")
         elif unit in seen["elsewhere"]:
             by = ", ".join(seen["elsewhere"][unit]) or "nothing"
             what = f"is started by {by}, which its file does not say"
@@ -75,12 +75,15 @@ def concerns(service: dict[str, Any], path: str) -> bool:
 def ports(desired: Desired, seen: dict[str, Any], _: str) -> Iterator[Finding]:
     """Ports of the catalogue that others hold or that are open to the world; other ports of ours."""
     owners = {s.port: s for s in desired.site.catalogue.services if s.port}
+    released = {s["port"]: f"{s['unit']}.service" for s in seen["manifest"]["services"]}
     renderer = Renderer(desired.site, desired.host, {})
     for socket in seen["sockets"]:
         service = owners.get(socket["port"])
         where, unit = f"port {socket['port']}", socket["unit"]
         who = f"{socket['name']} (pid {socket['pid']}, {unit}, user {socket['user']})"
         stop = f"sudo systemctl stop {unit}" if unit.endswith(".service") else f"sudo kill {socket['pid']}"
+        if service is None and released.get(socket["port"]) == unit:
+            continue  # of a release that has more services than this checkout
         if service is None:
             yield Finding(where, f"is open by {who}; no service has this port", "", "-", stop)
         elif unit != f"{service.unit}.service":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from stack.catalogue import Service
+from stack.errors import Refused
 from stack.reach import literal
 from stack.site import Host, Site
 
@@ -17,6 +18,8 @@ def opened(site: Site, host: Host) -> list[int]:
     """Ports that anybody may connect to: where sshd listens (`ssh_port`, unless that is a gateway's), and
     what the settings say."""
     ssh = host.data.get("sshd_port", host.data.get("ssh_port", 22))
+    if not str(ssh).isdecimal() or not 0 < int(ssh) < 65536:
+        raise Refused(f"inventory: host {host.name}: sshd_port: {ssh} is no port")
     return sorted({int(ssh), *site.settings.firewall.open})
 
 

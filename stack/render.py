@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateError, UndefinedError
+from jinja2 import TemplateError, TemplateNotFound, UndefinedError
 
 from stack import firewall, reach
 from stack.catalogue import Program, Service
@@ -115,14 +115,17 @@ class Renderer:
     def _render(self, template: str, context: dict[str, Any]) -> str:
         try:
             return TEMPLATES.get_template(template).render(context)
+        except TemplateNotFound as error:
+            lost = self._veiled(str(error.name))
+            raise Refused(f"templates/{template}: there is no {lost}: write it") from None
         except UndefinedError as error:
-            raise Refused(f"templates/{template}: {self._veiled(error)}") from None
+            raise Refused(f"templates/{template}: {self._veiled(str(error))}") from None
         except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-            raise Refused(f"templates/{template}: {type(error).__name__}: {self._veiled(error)}") from None
+            said = f"{type(error).__name__}: {self._veiled(str(error))}"
+            raise Refused(f"templates/{template}: {said}") from None
 
-    def _veiled(self, error: Exception) -> str:
+    def _veiled(self, text: str) -> str:
         """What an error says, without the secrets that it may quote."""
-        text = str(error)
         for name, value in self.secrets.items():
             text = text.replace(str(value), f"[{name}]").replace(repr(value)[1:-1], f"[{name}]")
         return text

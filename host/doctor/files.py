@@ -121,6 +121,12 @@ def env_missing(seen: Observed, program: Program) -> Evidence | None:
     return Evidence(f"{', '.join(gone)} is not there") if gone else None
 
 
+def env_gone(seen: Observed, _: Program | None) -> Evidence | None:
+    """Services run on without the file that their next start needs."""
+    found = [env_missing(seen, one) for one in [*seen.services, *seen.jobs] if one.name not in seen.ill]
+    return Evidence("; ".join(one.text for one in found if one)) if any(found) else None
+
+
 def env_unreadable(seen: Observed, program: Program) -> Evidence | None:
     try:
         program.env_file.read_text()

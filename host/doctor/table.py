@@ -134,6 +134,7 @@ def the_host(seen: Observed) -> list[None]:
 NOTHING = Cause("nothing", "nothing was ever deployed here", DEPLOY, files.nothing)
 NO_DATA = Cause("no-data", "there is no data", "make collector", data.no_data)
 DISABLED = Cause("disabled", "units are not enabled, or cannot be loaded", DEPLOY, units.disabled)
+GONE = Cause("env-gone", "env files of what runs are missing", DEPLOY, files.env_gone)
 OLD = Cause("programs-old", "the host programs are not this checkout's", DEPLOY, files.programs_old)
 
 SYMPTOMS = (
@@ -143,7 +144,7 @@ SYMPTOMS = (
     Symptom("collector", "does not write", data.collecting, COLLECTOR),
     Symptom("archive", "does not archive runs", archiving, s3("RUN_ARCHIVE_S3_BUCKET")),
     Symptom("ml", "failed when it last ran", data.failed_jobs, JOB),
-    Symptom("boot", "a restart of the host would not bring all back", the_host, (DISABLED,)),
+    Symptom("boot", "a restart of the host would not bring all back", the_host, (DISABLED, GONE)),
     Symptom("commands", "commands of this checkout may fail", the_host, (OLD,)),
     Symptom("deploy", "a deploy would not succeed", the_host, HOST, every=True),
 )

@@ -20,7 +20,10 @@ def under_way(seen: Observed, program: Program | None) -> Evidence | None:
 
 def locked(seen: Observed, program: Program | None) -> Evidence | None:
     held = lock.holder()
-    return Evidence(f"by {lock.described(held)}") if held else None
+    if held is None:
+        return None
+    way = "" if held["kept"] else "wait, or type `make unlock` if that run is surely gone"
+    return Evidence(f"by {lock.described(held)}", mend=way)
 
 
 def missing(seen: Observed, program: Program) -> Evidence | None:

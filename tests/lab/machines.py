@@ -44,14 +44,15 @@ def run(*command: str, stdin: str = "", **env: str) -> Result:
     return Result(done.returncode, done.stdout)
 
 
-def disturbed(step: str, signal: int, **env: str) -> Result:
-    """A deploy whose whole process group gets a signal when it begins a step."""
-    return cut_off(f"operation: {step}", signal, sys.executable, "run.py", "deploy.py", **env)
+def disturbed(step: str, signal: int, again: str = "", **env: str) -> Result:
+    """A deploy whose whole process group gets a signal when it begins a step, `again` when it says so."""
+    command = (sys.executable, "run.py", "deploy.py")
+    return cut_off(f"operation: {step}", signal, *command, again=again, **env)
 
 
-def cut_off(at: str, signal: int, *command: str, **env: str) -> Result:
-    """A command whose whole process group gets a signal once it has printed a text; one that does not
-    print it is ended after a while."""
+def cut_off(at: str, signal: int, *command: str, again: str = "", **env: str) -> Result:
+    """A command whose whole process group gets a signal once it has printed a text, and another after the
+    text `again`; one that does not print it is ended after a while."""
     child = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -71,7 +72,9 @@ def cut_off(at: str, signal: int, *command: str, **env: str) -> Result:
         if at in line:
             time.sleep(0.2)  # until what it announces is on its way
             os.killpg(child.pid, signal)
-            break
+            if not again:
+                break
+            at, again = again, ""
     rest, _ = child.communicate(timeout=120)
     impatience.cancel()
     return Result(child.returncode, "".join(lines) + rest)

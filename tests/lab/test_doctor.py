@@ -327,6 +327,12 @@ def test_who_only_waits_is_told_with_what_it_waits_for(host: Machine) -> None:
             "mv /root/probe.py /usr/local/lib/quantlab/",
         ),
         (
+            "env-gone",
+            "a restart of the host would not bring all back",
+            "mv /etc/quantlab/labeld.env /root/",
+            "mv /root/labeld.env /etc/quantlab/",
+        ),
+        (
             "release",
             DEPLOY,
             "mv $(dirname $(readlink /home/deploy/quantlab-backend))/files /root/",

@@ -34,6 +34,7 @@ def test_the_journal(host: Machine) -> None:
     assert (event["host"], event["service"], event["level"]) == (host.name, "replayd", "info")
     assert event["fields"]["port"] == 3030
     assert {line["service"] for line in found} == {"replayd"}
+    assert lines("SERVICE=replayd", "SINCE=1h", "LINES=2") == found[-2:]  # the newest since then
 
 
 def test_a_line_that_is_in_journal_and_file_is_told_once(host: Machine) -> None:

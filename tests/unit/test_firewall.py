@@ -39,6 +39,13 @@ def test_behind_a_gateway_the_port_is_open_where_sshd_listens() -> None:
     assert rules(site(roles), "one") == ["tcp dport { 22 } accept"]
 
 
+@pytest.mark.parametrize("port", ["ssh", 0, 99999, 22.5, None])
+def test_a_port_that_is_none_is_refused(port: object) -> None:
+    roles: Roles = {role: [("one", {"sshd_port": port})] for role in ONE}
+    with pytest.raises(Refused, match=f"inventory: host one: sshd_port: {port} is no port"):
+        wanted(site(roles), "one")
+
+
 def test_a_service_is_open_to_the_hosts_that_call_it() -> None:
     spread = site(SPREAD)
     assert rules(spread, "feed") == [

@@ -164,6 +164,29 @@ def test_a_copy_may_be_there_plain_and_compressed(tmp_path: Path) -> None:
     assert seconds(Tail(log, "x"), 0, 100) == [3, 4, 5]
 
 
+def test_a_damaged_copy_is_told_and_hides_no_other(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    log.write_text(at(5))
+    (tmp_path / "x.log.1.gz").write_bytes(b"no archive")
+    (tmp_path / "x.log.2").mkdir()
+    (tmp_path / "x.log.\N{SUPERSCRIPT TWO}").write_text(at(0))
+    said = [entry[2] for entry in Tail(log, "x").backlog(0, 100)]
+    assert [text.partition(": ")[0] for text in said] == [
+        f"{log}.2 cannot be read",
+        f"{log}.1.gz cannot be read",
+        at(5).strip(),
+    ]
+
+
+def test_a_record_of_the_journal_may_say_two_things() -> None:
+    record = {"MESSAGE": ["one", "two"], "UNIT": ["a", "b"], "_SYSTEMD_UNIT": "x.service"}
+    told = json.dumps(record | {"__REALTIME_TIMESTAMP": "2000000"})
+    assert list(entries(told, {"x.service": "x"})) == [
+        (2.0, "x", "one", "journal"),
+        (2.0, "x", "two", "journal"),
+    ]
+
+
 def test_a_log_is_followed_through_its_rotation(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
     tail = Tail(log, "x")

@@ -192,10 +192,10 @@ def test_a_secret_for_the_core_s_dotenv_is_refused_by_name() -> None:
         ("X={{ 1 + 'a' }}", "TypeError"),
         ("X={{ 1 / 0 }}", "ZeroDivisionError"),
         ("X={{ broken", "TemplateSyntaxError"),
-        ("{% include 'nothing.j2' %}", "TemplateNotFound"),
+        ("{% include 'nothing.j2' %}", "there is no nothing.j2: write it"),
         ("X={{ secret.REPLAYD_TOKEN.encode('nothing') }}", "LookupError"),
         ("X={{ {}[secret.REPLAYD_TOKEN].y }}", "has no attribute '[REPLAYD_TOKEN]'"),
-        ("{% include secret.REPLAYD_TOKEN %}", "TemplateNotFound: '[REPLAYD_TOKEN]'"),
+        ("{% include secret.REPLAYD_TOKEN %}", "there is no [REPLAYD_TOKEN]: write it"),
     ],
 )
 def test_a_wrong_template_is_named(
