@@ -19,6 +19,7 @@ from pending import boot, uptime
 
 LOCK = STATE / "lock.json"
 MUTEX = Path("/run/quantlab.mutex")
+PARTS = {"run", "by", "reason", "since", "seconds", "boot", "until", "kept"}
 SECONDS = 600  # between two steps of a run; a step itself, however long, is alone on the host
 
 
@@ -34,7 +35,7 @@ def alone() -> Iterator[None]:
 def holder() -> dict[str, Any] | None:
     """Who holds the lock now; None when nobody does, or its time has run out."""
     entry: dict[str, Any] | None = read_json(LOCK, None)
-    if entry is None:
+    if entry is None or not entry.keys() >= PARTS:  # none, or damaged
         return None
     if entry["boot"] == boot():
         left = entry["until"] - uptime()

@@ -1,6 +1,8 @@
 """The environment that all templates are rendered in."""
 
+import contextlib
 import os
+import pickle
 
 from jinja2 import (
     Environment,
@@ -10,7 +12,9 @@ from jinja2 import (
     Undefined,
     pass_context,
 )
+from jinja2.bccache import Bucket
 from jinja2.runtime import Context
+from typing_extensions import override
 
 from stack.site import ROOT
 
@@ -22,14 +26,30 @@ def _mark(context: Context, value: object) -> object:
     return marks.mark(value) if marks and not isinstance(value, Undefined) else value
 
 
-def _compiled() -> FileSystemBytecodeCache | None:
+class Cache(FileSystemBytecodeCache):
+    """One that is damaged, or cannot be written to, is as good as none."""
+
+    @override
+    def load_bytecode(self, bucket: Bucket) -> None:
+        try:
+            super().load_bytecode(bucket)
+        except (OSError, EOFError, ValueError, TypeError, pickle.UnpicklingError):
+            bucket.reset()
+
+    @override
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with contextlib.suppress(OSError):
+            super().dump_bytecode(bucket)
+
+
+def _compiled() -> Cache | None:
     """Templates are kept compiled, like Python's own files: that saves 30 ms in each run."""
     place = ROOT / ".cache" / "templates"
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:
         return None
-    return FileSystemBytecodeCache(str(place)) if os.access(place, os.W_OK | os.X_OK) else None
+    return Cache(str(place)) if os.access(place, os.W_OK | os.X_OK) else None
 
 
 TEMPLATES = Environment(  # noqa: S701 (these are env files and units, not HTML)

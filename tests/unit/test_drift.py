@@ -212,3 +212,12 @@ def test_every_file_has_a_source_that_is_there(path: str) -> None:
     assert said.startswith("write it into ")
     names = said.removeprefix("write it into ").partition(" ")[0].rstrip(",")
     assert (ROOT / names).is_file()
+
+
+def test_a_service_that_only_the_live_release_has_is_no_drift() -> None:
+    host = seen()
+    for told in host["manifest"]["services"]:
+        if told["name"] == "labeld":
+            told["port"] = 9229
+    host["sockets"] = [socket(9229, LABELD)]
+    assert list(drift(HOST, host, "key")) == []

@@ -54,6 +54,14 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("damaged", ["{}", "[]", '{"run": "run-2", "boot": ', '{"boot": "a boot"}'])
+def test_a_damaged_lock_is_nobodys(state: Path, damaged: str) -> None:
+    (state / "lock.json").write_text(damaged)
+    assert lock.holder() is None
+    lock.hold(ME)
+    assert (lock.holder() or {})["run"] == ME["id"]
+
+
 def test_a_lock_is_one_runs_until_it_gives_it_back(state: Path) -> None:
     lock.hold(ME)
     lock.hold(ME)  # each step renews it

@@ -2,16 +2,17 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from jinja2 import FileSystemLoader
+from jinja2 import Environment, FileSystemLoader
 
 from stack.desired import Desired, desired, unit_files
 from stack.errors import Refused
 from stack.site import ROOT
-from stack.templates import TEMPLATES
+from stack.templates import TEMPLATES, Cache
 from tests.unit.examples import ONE, SPREAD, secrets, site, wanted
 
 HOSTS = [("one", ONE), ("feed", SPREAD), ("research", SPREAD)]
@@ -218,3 +219,20 @@ def test_what_tracebacks_print_shows_no_content() -> None:
         shown = repr(host)
         assert not any(value in shown for value in secrets(host.site.catalogue).values())
         assert "0600, " in shown
+
+
+@pytest.mark.parametrize("kept", [0, 12, 24, 60])
+def test_a_damaged_cache_of_templates_is_none(tmp_path: Path, kept: int) -> None:
+    (tmp_path / "t.j2").write_text("{{ 1 + 1 }}")
+    (tmp_path / "cache").mkdir()
+
+    def rendered() -> str:
+        loader, cache = FileSystemLoader(tmp_path), Cache(str(tmp_path / "cache"))
+        return Environment(loader=loader, bytecode_cache=cache).get_template("t.j2").render()  # noqa: S701
+
+    assert rendered() == "2"
+    (file,) = (tmp_path / "cache").iterdir()
+    file.write_bytes(file.read_bytes()[:kept])
+    assert rendered() == "2"
+    shutil.rmtree(tmp_path / "cache")  # it can be written to no more
+    assert rendered() == "2"
