@@ -46,6 +46,7 @@ def main(arguments: list[str]) -> int:
     print("interrupted: hosts that were changed go back to where they were; wait", file=sys.stderr)
     how["env"] |= {"PLAN": ""}  # to go back, nothing has to be as it was planned
     subprocess.run([*command, "abort.py"], **how, start_new_session=True, check=False)
+    print("interrupted; `make status` says what is live now", file=sys.stderr)
     return 130
 
 

@@ -20,7 +20,16 @@ TOLD = ("id", "digest", "commit", "revision", "code", "user", "enabled", "shared
 
 
 def prepare(request: dict[str, Any]) -> dict[str, Any]:
-    """Build release request["id"]; return its number."""
+    """Build release request["id"]; return its number. What is live is not touched, whatever fails here."""
+    try:
+        return build(request)
+    except (Failed, OSError) as failed:
+        live = store.live(request["code"])
+        now = f"release {live}, unchanged" if live else "nothing yet"
+        raise Failed(f"{failed}\n  live now: {now}\n  next: mend it and deploy again") from None
+
+
+def build(request: dict[str, Any]) -> dict[str, Any]:
     from concurrent.futures import ThreadPoolExecutor  # only here: see probe.py
 
     release, programs = RELEASES / request["id"], request["services"]

@@ -171,6 +171,7 @@ def block(name: str, host: dict[str, Any]) -> str:
         lines.append("  files:")
     for file in host["files"]:
         lines += [f"    {file['path']}: {file['change']}", *(f"      {line}" for line in file["lines"])]
+    lines += [f"  enabled again: {', '.join(host['enables'])}"] if host["enables"] else []
     lines.append("  starts, in this order:" if host["starts"] else "  starts: no service")
     lines += [f"    {service}: {'; '.join(why)}" for service, why in host["starts"].items()]
     return "\n".join(lines)

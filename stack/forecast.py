@@ -39,9 +39,16 @@ def forecast(
         "files": []
         if plan.empty or plan.refusals
         else [*provided(desired, seen, plan, key), *released(desired, seen, key)],
+        "enables": [] if plan.empty or plan.refusals else off(desired, seen),
         "starts": starts,
         "steps": steps(plan, seen),
     }
+
+
+def off(desired: Desired, seen: dict[str, Any]) -> list[str]:
+    """Units that are there, and that a restart of the host would not start."""
+    states = {unit: seen.get("units", {}).get(unit, {}).get("UnitFileState") for unit in desired.enabled}
+    return [unit for unit, state in states.items() if state and state != "enabled"]
 
 
 def provided(desired: Desired, seen: dict[str, Any], plan: Plan, key: str) -> list[dict[str, Any]]:

@@ -54,6 +54,14 @@ def test_files_show_how_they_change() -> None:
     assert lines["/etc/quantlab/old.env"]["change"] == "goes"
 
 
+def test_a_unit_that_was_disabled_is_why() -> None:
+    seen = as_wanted(HOST)
+    seen["units"]["quantlab-worker.service"]["UnitFileState"] = "disabled"
+    told = planned(seen)
+    assert (told["files"], told["enables"]) == ([], ["quantlab-worker.service"])
+    assert "  enabled again: quantlab-worker.service" in block("one", told)
+
+
 def test_a_host_set_up_by_hand_is_refused_or_adopted() -> None:
     tree = {"commit": "f" * 40, "branch": "main", "edited": [], "env": {}, "units": [], "key": "key"}
     seen = as_wanted(HOST) | {"code": "tree", "tree": tree, "manifest": {}, "releases": {}, "release": None}
