@@ -119,6 +119,7 @@ def test_npm_ci_fails(host: Machine, branch: Branch) -> None:
     result = deploy(REV=branch("bad-lock", {"core/package-lock.json": "{}"}))
     assert result.code == 1
     assert "build of core: npm ci" in result.text
+    assert f"live now: release {seen(host).live}, unchanged" in result.text
     assert host.pids() == before  # the running release was not touched
     assert deploy().code == 0
 
