@@ -61,7 +61,9 @@ def provision(plan: Plan) -> None:
             packages=plan.packages,
             update=True,
             no_recommends=True,
-            extra_install_args="-o DPkg::Lock::Timeout=300",  # a new host may be upgrading itself
+            extra_install_args="-o DPkg::Lock::Timeout=300",  # a new host may be upgrading itself,
+            _retries=4,  # or updating its lists, for which `apt-get update` does not wait
+            _retry_delay=10,
             _sudo=True,
             _env=env,
         )
