@@ -16,7 +16,7 @@ def lines(*arguments: str) -> list[dict[str, Any]]:
     """What `make logs` tells a machine."""
     result = run("make", "--silent", "logs", "JSON=1", *arguments)
     assert result.code == 0, result.text
-    return [json.loads(line) for line in result.text.splitlines()]
+    return [json.loads(line) for line in result.text.splitlines() if line.startswith("{")]
 
 
 def ended(host: Machine) -> bool:

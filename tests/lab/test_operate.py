@@ -90,7 +90,7 @@ def test_runs_says_when_the_api_is_silent(host: Machine) -> None:
 def test_ml_runs_as_the_timer_would_and_its_exit_code_counts(host: Machine) -> None:
     refused = run("make", "--silent", "ml", SYMBOL="btcusdt")
     assert refused.code == 2
-    assert "make ml needs SYMBOL=btcusdt and DATE=20260115" in refused.text
+    assert "refused: DATE is missing; as in: make ml SYMBOL=btcusdt DATE=20260115" in refused.text
     result = run("make", "--silent", "ml", SYMBOL="nosuch", DATE="20200101", DRY_RUN="1")
     assert result.code != 0
     assert "training failed" in result.text
