@@ -107,13 +107,14 @@ def main() -> int:
     report.FILE = report.FILE if asked.whole else report.FILE.with_name("bench-only.json")
     try:
         for size in asked.hosts:
-            if not asked.turns(size, 0) and not asked.turns(size, FAR):
+            alone = size == 1 and "downtime" in asked.cases
+            if not (alone or asked.turns(size, 0) or asked.turns(size, FAR)):
                 continue
             who = [c for c in contenders() if c.most >= size and (asked.whole or c.name in asked.only)]
             bench = stage(size, who, catalogue.packages)
             for away in asked.distances:
                 measure(bench, asked, away, found)
-            if size == 1 and "downtime" in asked.cases:
+            if alone:
                 deploying = [c for c in who if c.name in ("ours", "pyinfra")]  # the rest restarts alike
                 found["downtime"] = downtime.measure(bench, deploying, list(catalogue.services))
                 report.save(found)
