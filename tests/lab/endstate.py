@@ -36,6 +36,14 @@ def seen(host: Machine) -> End:
     return End(**json.loads(host.sh(f"python3 - <<'LOOK'\n{LOOK}\nLOOK")))
 
 
+def recovered(host: Machine, seconds: float = 30) -> End:
+    """The state of a host whose services may still find back to what was away for a while."""
+    end = time.monotonic() + seconds
+    while not (found := seen(host)).whole and time.monotonic() < end:
+        time.sleep(1)
+    return found
+
+
 def settled(host: Machine, seconds: float = 90) -> End:
     """The state in which the host stays: nothing is under way any more, or time is up."""
     end = time.monotonic() + seconds
