@@ -32,10 +32,16 @@ def alone() -> Iterator[None]:
         yield
 
 
+def recorded() -> dict[str, Any] | None:
+    """What the file says; None when there is none, or a damaged one, which is nobody's."""
+    entry: dict[str, Any] | None = read_json(LOCK, None)
+    return entry if entry and entry.keys() >= PARTS else None
+
+
 def holder() -> dict[str, Any] | None:
     """Who holds the lock now; None when nobody does, or its time has run out."""
-    entry: dict[str, Any] | None = read_json(LOCK, None)
-    if entry is None or not entry.keys() >= PARTS:  # none, or damaged
+    entry = recorded()
+    if entry is None:
         return None
     if entry["boot"] == boot():
         left = entry["until"] - uptime()
@@ -79,6 +85,6 @@ def hold(who: dict[str, Any], *, seconds: int = SECONDS, kept: bool = False) -> 
 
 def release(run: str | None) -> None:
     """Give the lock of a run back; with None, whoever holds it."""
-    entry = read_json(LOCK, None)
+    entry = recorded()
     if entry and run in (None, entry["run"]) and (run is None or not entry["kept"]):
         LOCK.unlink(missing_ok=True)
