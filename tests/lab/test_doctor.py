@@ -396,6 +396,7 @@ def test_a_run_under_way_is_no_fault_of_the_services(host: Machine, branch: Bran
     findings = examined(host)
     assert " of release " in evidence(findings, "under-way")
     assert "locked" in causes(findings)
+    assert "wait, or type `make unlock` if that run is surely gone" in str(findings)
     assert settled(host).whole
     host.sh("rm -f /var/lib/quantlab/lock.json")
     assert deploy().code == 0  # its timers are those of REVERT_AFTER=15 still
