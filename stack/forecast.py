@@ -22,7 +22,7 @@ def forecast(
 ) -> dict[str, Any]:
     """`starts`: the services that would start, with their reasons; `commits`: those that the release brings,
     None when the git remote does not know the live one any more."""
-    manifest = seen.get("manifest") or {}
+    manifest, acts = seen.get("manifest") or {}, not (plan.empty or plan.refusals)
     there = seen.get("releases", {}).get(plan.release, {})
     target = plan.prepare["commit"] if plan.prepare else there.get("commit", "")
     return {
@@ -36,10 +36,8 @@ def forecast(
         "packages": plan.packages,
         "user": desired.site.catalogue.user if plan.user else None,
         "adopt": differences(desired, seen["tree"], target, seen) if plan.adopt else None,
-        "files": []
-        if plan.empty or plan.refusals
-        else [*provided(desired, seen, plan, key), *released(desired, seen, key)],
-        "enables": [] if plan.empty or plan.refusals else off(desired, seen),
+        "files": [*provided(desired, seen, plan, key), *released(desired, seen, key)] if acts else [],
+        "enables": off(desired, seen) if acts else [],
         "starts": starts,
         "steps": steps(plan, seen),
     }
